@@ -1,0 +1,1 @@
+"""Model vendors: a dialect (pure translation) over a transport (I/O and credentials)."""

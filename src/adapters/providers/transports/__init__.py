@@ -1,0 +1,1 @@
+"""Ways in: I/O and credentials, one file per client library."""

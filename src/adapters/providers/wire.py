@@ -1,0 +1,117 @@
+"""The seam between a dialect and a transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hexgate.domain.answer import Chunk, Completion, Warned
+from hexgate.domain.call import Call, Timeouts
+from hexgate.domain.errors import GatewayError
+from hexgate.domain.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """What a dialect wants sent: a POST of `payload` as JSON to the base URL plus `path`."""
+
+    path: str
+    payload: JsonObject
+    warnings: tuple[Warned, ...] = ()  # settings that were dropped or changed on the way
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class WireStream(Protocol):
+    """The answer to a streamed request: the status is known, the body is still coming."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's headers, names in lower case."""
+        ...
+
+    async def read(self) -> bytes:
+        """Whatever has arrived, at least one byte; empty at the end of the body.
+
+        Raises Unreachable when the connection breaks and TimedOut (phase between_tokens) when
+        nothing arrives for `between_tokens_s`.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close: the connection goes back to the pool only if the body was read to its end."""
+        ...
+
+
+class Transport(Protocol):
+    """I/O and credentials. No retry, no redirect, no timeout but the ones given.
+
+    Both methods raise Unreachable and TimedOut (phases connect, first_token); an answer with any
+    status is returned, because only the dialect knows what it means. Bodies above the configured
+    bound raise BadResponse. Cancelling closes the connection at once.
+    """
+
+    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
+        """Send and read the whole answer."""
+        ...
+
+    async def open(self, request: WireRequest, timeouts: Timeouts) -> WireStream:
+        """Send and return as soon as the headers are here."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads one stream: bytes in, chunks out. Any split of the bytes gives the same chunks.
+
+    Adjacent text deltas that arrive in one `feed` are merged into one chunk.
+    """
+
+    def feed(self, data: bytes) -> Sequence[Chunk]:
+        """Chunks completed by these bytes.
+
+        Raises a GatewayError on an error event, on bytes that make no sense (BadResponse), and on
+        a line longer than the bound (BadResponse).
+        """
+        ...
+
+    def end(self) -> Sequence[Chunk]:
+        """The body has ended: the last chunks, or BadResponse without the terminal marker."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format: pure functions of a call. Never raises but GatewayErrors."""
+
+    def request(self, call: Call, *, stream: bool) -> WireRequest:
+        """Translate; raises Unsupported, naming the field, for what cannot be said or dropped."""
+        ...
+
+    def completion(self, response: WireResponse) -> Completion:
+        """Translate a whole answer with a 2xx status; raises BadResponse, or what it reports."""
+        ...
+
+    def reader(self) -> Reader:
+        """A fresh machine for one stream."""
+        ...
+
+    def error(self, response: WireResponse) -> GatewayError:
+        """Translate an answer with any other status: one class of the tree, by status and code."""
+        ...
+
+    def request_id(self, headers: Mapping[str, str]) -> str:
+        """The provider's own request identifier, or empty."""
+        ...

@@ -1,0 +1,1 @@
+"""The provider simulator: real sockets, real wire formats, scripted and seeded faults."""

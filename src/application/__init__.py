@@ -1,0 +1,1 @@
+"""Use cases, and the policies that every call to a provider passes."""

@@ -1,0 +1,1 @@
+"""The Python client: a channel, credentials and readable errors over the generated stubs."""

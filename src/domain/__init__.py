@@ -1,0 +1,1 @@
+"""Values and rules: standard library only; nothing here awaits or reads a clock."""

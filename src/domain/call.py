@@ -1,0 +1,136 @@
+"""One call on its way: what is asked, how, by whom, and what was tried so far."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from hexgate.domain.spec import Spec
+
+
+class FallbackMode(enum.Enum):
+    """What may happen when a target fails."""
+
+    DISABLED = "disabled"
+    BEFORE_OUTPUT = "before_output"
+
+
+class CacheMode(enum.Enum):
+    """Reading and writing the response cache."""
+
+    BYPASS = "bypass"
+    READ_WRITE = "read_write"
+    READ_ONLY = "read_only"
+    REFRESH = "refresh"
+
+    @property
+    def reads(self) -> bool:
+        """Whether an earlier answer may be returned."""
+        return self in (CacheMode.READ_WRITE, CacheMode.READ_ONLY)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this answer may be kept."""
+        return self in (CacheMode.READ_WRITE, CacheMode.REFRESH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Limits of one provider attempt, in seconds."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 60.0
+    between_tokens_s: float = 30.0
+    attempt_s: float = 600.0
+
+    def tightened(self, other: Timeouts | None) -> Timeouts:
+        """The smaller of each: a caller may shorten the gateway's limits, never lengthen them."""
+        if other is None:
+            return self
+        return Timeouts(
+            connect_s=min(self.connect_s, other.connect_s),
+            first_token_s=min(self.first_token_s, other.first_token_s),
+            between_tokens_s=min(self.between_tokens_s, other.between_tokens_s),
+            attempt_s=min(self.attempt_s, other.attempt_s),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to answer: never part of what determines the answer."""
+
+    end_user_id: str = ""
+    agent_id: str = ""
+    session_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    allowed_providers: tuple[str, ...] = ()
+    denied_providers: tuple[str, ...] = ()
+    fallback_models: tuple[str, ...] = ()
+    fallback_mode: FallbackMode = FallbackMode.BEFORE_OUTPUT
+    max_attempts: int | None = None
+    max_cost_nanos: int | None = None
+    max_input_price: int | None = None  # nano-USD per million tokens
+    max_output_price: int | None = None
+    cache_mode: CacheMode | None = None  # None is the gateway's default
+    cache_ttl_s: float | None = None
+    cache_partition: str = ""
+    include_raw: bool = False
+    timeouts: Timeouts | None = None
+    max_queue_wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One provider call. `failure` is the reason of the error, empty on success."""
+
+    provider: str
+    model: str
+    failure: str = ""
+    http_status: int = 0
+    duration_s: float = 0.0
+    request_id: str = ""
+
+
+class Attempts:
+    """Every attempt of one call, and the one budget that retries and fallbacks share."""
+
+    __slots__ = ("_left", "done")
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self.done: list[Attempt] = []
+
+    @property
+    def left(self) -> int:
+        """How many more attempts may be made."""
+        return self._left
+
+    def take(self) -> bool:
+        """Use one attempt of the budget; False when none is left."""
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call. `model` is the provider's own identifier once a target is chosen.
+
+    `deadline` is on the clock's monotonic scale, in seconds, and always set. `max_output_tokens`
+    is what leaves for the provider: the caller's wish, else the default, capped by the model.
+    `estimated_tokens` is the worst case that limits reserve.
+    """
+
+    call_id: str
+    tenant: str
+    model: str
+    spec: Spec
+    options: Options
+    deadline: float
+    max_output_tokens: int
+    attempts: Attempts
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    estimated_tokens: int = 0

@@ -1,0 +1,42 @@
+"""Facts about a model, and the targets that a name stands for."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from hexgate.domain.price import Price
+
+
+class Capability(enum.Enum):
+    """Something a model can do."""
+
+    STREAMING = "streaming"
+    TOOLS = "tools"
+    JSON_OBJECT = "json_object"
+    JSON_SCHEMA = "json_schema"
+    IMAGE_INPUT = "image_input"
+    DOCUMENT_INPUT = "document_input"
+    REASONING = "reasoning"
+    LOGPROBS = "logprobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place a call can go: a configured provider and the provider's own model name."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What is known of a model. 0 and None mean: not known."""
+
+    target: Target
+    context_tokens: int = 0
+    max_output_tokens: int = 0
+    price: Price | None = None

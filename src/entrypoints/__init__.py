@@ -1,0 +1,1 @@
+"""The edge: configuration, composition, the gRPC server and the command line."""
