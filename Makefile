@@ -1,0 +1,71 @@
+# hexgate: `make help` lists the targets. CI runs `make check`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STUBS := src/v1
+PROTOS := $(wildcard protos/hexgate/v1/*.proto)
+# Two workers: the tests start real servers, and more of them only wait for each other.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check gen gen-check fmt lint types imports protos bench clean lock
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: .venv/.ready ## Make .venv from the lock; does nothing when it is up to date
+
+.venv/.ready: requirements.lock pyproject.toml hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "hexgate needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "python could not make a virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Server and simulator up, a unary and a streamed completion through gRPC, with cost
+	@$(BIN)/python scripts/demo.py
+
+test: setup ## All tests; clients of languages that are not installed are skipped, except in CI
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: lint types imports protos gen-check test demo ## Everything that CI runs
+
+fmt: setup ## Format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/buf format -w
+
+lint: setup ## Formatting and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup ## Strict types
+	$(BIN)/mypy
+
+imports: setup ## The import contracts of the hexagon
+	$(BIN)/lint-imports
+
+protos: setup ## buf lint, format, and no breaking change against the committed image
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against protos/golden.binpb
+
+gen: setup ## Regenerate the Python stubs; `clients/*/gen.sh` does the other languages
+	@rm -f $(STUBS)/*_pb2*
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=.link \
+	  --grpc_python_out=.link --mypy_out=quiet:.link --mypy_grpc_out=quiet:.link $(PROTOS)
+
+gen-check: setup ## Fail when committed stubs are stale
+	$(BIN)/python scripts/gen_check.py
+
+bench: setup ## CPU per call and per chunk beside the floor, interleaved
+	$(BIN)/python bench/run.py
+
+lock: ## Make requirements.lock anew (needs uv)
+	uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+
+clean: ## Remove what was built; .venv stays
+	rm -rf .work dist build clients/typescript/dist

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
 
 
@@ -116,12 +117,22 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One place this call may go, with what is particular to it."""
+
+    provider: str
+    model: str  # the provider's own identifier
+    max_output_tokens: int
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call. `model` is the provider's own identifier once a target is chosen.
+    """One call. `model` is the identifier of the provider that is being tried.
 
     `deadline` is on the clock's monotonic scale, in seconds, and always set. `max_output_tokens`
     is what leaves for the provider: the caller's wish, else the default, capped by the model.
-    `estimated_tokens` is the worst case that limits reserve.
+    `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried.
     """
 
     call_id: str
@@ -133,4 +144,18 @@ class Call:
     max_output_tokens: int
     attempts: Attempts
     timeouts: Timeouts = field(default_factory=Timeouts)
-    estimated_tokens: int = 0
+    input_tokens: int = 0
+    hops: tuple[Hop, ...] = ()
+    started: float = 0.0  # monotonic
+    started_at: float = 0.0  # epoch
+
+    @property
+    def worst_tokens(self) -> int:
+        """What limits reserve: the input and the longest answer allowed."""
+        return self.input_tokens + self.max_output_tokens
+
+    def to(self, hop: Hop) -> Call:
+        """This call, aimed at one of its hops."""
+        if hop.model == self.model and hop.max_output_tokens == self.max_output_tokens:
+            return self
+        return replace(self, model=hop.model, max_output_tokens=hop.max_output_tokens)

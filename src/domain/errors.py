@@ -41,6 +41,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hexgate.domain.receipt import Receipt
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -56,6 +58,7 @@ class GatewayError(Exception):
 
     The message is for the caller: English, no secret, no prompt, no provider text. `metadata`
     holds every dynamic value of the message, for machines. `detail` is for the operator's log.
+    `retry_after_s` is set when repeating the call later makes sense.
     """
 
     reason: ClassVar[str] = "INTERNAL"
@@ -73,6 +76,8 @@ class GatewayError(Exception):
         self.metadata = dict(metadata or {})
         self.retry_after_s = retry_after_s
         self.detail = detail
+        # What was tried, delivered and spent before the failure, once that is known.
+        self.receipt: Receipt | None = None
 
 
 class Rejected(GatewayError):

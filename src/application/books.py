@@ -1,0 +1,162 @@
+"""The books of one call: an intent before the provider is called, a settlement after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hexgate.application.prepare import worst_cost
+from hexgate.domain.answer import Finish
+from hexgate.domain.call import Call, Hop
+from hexgate.domain.estimate import text_tokens
+from hexgate.domain.ledger import CallState, Intent, Settlement
+from hexgate.domain.price import Cost, cost
+from hexgate.domain.receipt import Receipt
+from hexgate.domain.usage import Usage
+from hexgate.ports.clock import Clock
+from hexgate.ports.ledger import Ledger
+from hexgate.ports.observer import Observer
+
+# After the deadline the call settles by itself; only a crash leaves an intent for the sweep.
+SWEEP_MARGIN_S = 60.0
+
+
+class Books:
+    """Opens and closes the account of each call. What returns is durable."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, observer: Observer) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._observer = observer
+
+    async def open(self, call: Call, *, streamed: bool) -> Account:
+        """Record the intent. Raises StoreUnavailable; then no provider may be called."""
+        first = call.hops[0]
+        options = call.options
+        intent = Intent(
+            call_id=call.call_id,
+            tenant=call.tenant,
+            requested_model=call.spec.model,
+            provider=first.provider,
+            model=first.model,
+            hold_nanos=max(worst_cost(hop, call.input_tokens) for hop in call.hops),
+            price_known=all(hop.price is not None for hop in call.hops),
+            started_at=call.started_at,
+            expires_at=call.started_at + (call.deadline - call.started) + SWEEP_MARGIN_S,
+            session_id=options.session_id,
+            agent_id=options.agent_id,
+            end_user_id=options.end_user_id,
+            labels=options.labels,
+            streamed=streamed,
+        )
+        await self._ledger.begin(intent)
+        return Account(call, intent, self._ledger, self._clock, self._observer)
+
+
+class Account:
+    """One call's account: collects what was delivered, closed exactly once."""
+
+    def __init__(
+        self, call: Call, intent: Intent, ledger: Ledger, clock: Clock, observer: Observer
+    ) -> None:
+        self.call = call
+        self._intent = intent
+        self._ledger = ledger
+        self._clock = clock
+        self._observer = observer
+        self._receipt: Receipt | None = None
+        self.accepted_at: float | None = None
+        self.first_token: float | None = None  # monotonic
+        self.usage: Usage | None = None  # the last that the provider reported
+        self.chars = 0  # of output delivered
+
+    def accepted(self) -> None:
+        """A provider accepted the call and output is here."""
+        self.accepted_at = self._clock.now()
+        self.first_token = self._clock.monotonic()
+
+    async def settle(
+        self, state: CallState, *, finish: Finish | None = None, failure: str = ""
+    ) -> Receipt:
+        """Close the account; a second time returns the first receipt.
+
+        The receipt is made before the write, and the write survives cancellation, so that even a
+        caller who leaves while it runs is recorded as what happened first.
+        """
+        if self._receipt is None:
+            self._receipt = self._close(state)
+            await self._record(self._receipt, state, finish, failure)
+        return self._receipt
+
+    def _close(self, state: CallState) -> Receipt:
+        call = self.call
+        hop = self._answered()
+        usage = self._used(state)
+        now = self._clock.monotonic()
+        first_s = None if self.first_token is None else self.first_token - call.started
+        return Receipt(
+            call_id=call.call_id,
+            provider=hop.provider,
+            model=hop.model,
+            attempts=tuple(call.attempts.done),
+            usage=usage,
+            cost=_cost(usage, hop),
+            accepted_at=self.accepted_at,
+            total_s=now - call.started,
+            first_token_s=first_s,
+            provider_s=self._provider_s(now),
+            delivered_chars=self.chars,
+        )
+
+    async def _record(
+        self, receipt: Receipt, state: CallState, finish: Finish | None, failure: str
+    ) -> None:
+        first_s = receipt.first_token_s
+        settlement = Settlement(
+            call_id=receipt.call_id,
+            state=state,
+            usage=receipt.usage,
+            cost=receipt.cost,
+            provider=receipt.provider,
+            model=receipt.model,
+            ended_at=self.call.started_at + receipt.total_s,
+            first_token_at=None if first_s is None else self.call.started_at + first_s,
+            finish=finish.value if finish else "",
+            failure=failure,
+            attempts=receipt.attempts,
+        )
+        await self._ledger.settle(settlement)
+        self._observer.ended(self._intent, settlement)
+
+    def _used(self, state: CallState) -> Usage:
+        """What the provider reported; else an estimate of what it will have billed."""
+        call = self.call
+        if self.usage is not None and state is CallState.SETTLED:
+            return self.usage
+        delivered = text_tokens(self.chars)
+        if self.usage is not None:
+            # Running totals lag behind what was delivered when a stream ends early.
+            output = max(self.usage.output, delivered)
+            return replace(self.usage, output=output, estimated=True)
+        reached = self.accepted_at is not None or (
+            state is CallState.CANCELLED and bool(call.attempts.done)
+        )
+        tokens = call.input_tokens if reached else 0
+        return Usage(uncached_input=tokens, output=delivered, estimated=True)
+
+    def _answered(self) -> Hop:
+        """The hop of the last attempt; the first one when none was made."""
+        done = self.call.attempts.done
+        if done:
+            for hop in self.call.hops:
+                if (hop.provider, hop.model) == (done[-1].provider, done[-1].model):
+                    return hop
+        return self.call.hops[0]
+
+    def _provider_s(self, now: float) -> float:
+        waited = sum(attempt.duration_s for attempt in self.call.attempts.done)
+        return waited + (0.0 if self.first_token is None else now - self.first_token)
+
+
+def _cost(usage: Usage, hop: Hop) -> Cost:
+    # Nothing used costs nothing, whatever the price.
+    return Cost() if usage.total == 0 and hop.price is None else cost(usage, hop.price)

@@ -1,0 +1,98 @@
+"""One call, one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hexgate.application.books import Account, Books
+from hexgate.application.policies.cache import Cached
+from hexgate.application.prepare import Prepare, capped
+from hexgate.application.requests import Request
+from hexgate.domain.answer import Completion, Warned
+from hexgate.domain.call import Call
+from hexgate.domain.chat import Reasoning, Refusal, Text, ToolCall
+from hexgate.domain.errors import GatewayError
+from hexgate.domain.ledger import CallState
+from hexgate.domain.price import Cost
+from hexgate.domain.receipt import Receipt
+from hexgate.domain.usage import Usage
+from hexgate.ports.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A completion and what it came to."""
+
+    completion: Completion
+    receipt: Receipt
+    warnings: tuple[Warned, ...]
+
+
+class Complete:
+    """Prepared, looked up, recorded, answered, settled: in this order."""
+
+    def __init__(self, prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> None:
+        self._prepare = prepare
+        self._provider = provider
+        self._books = books
+        self._clock = clock
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answer, or raise a GatewayError that carries the receipt of what was spent."""
+        call = self._prepare(request)
+        kept = await self._provider.hit(call)
+        if kept is not None:
+            receipt = from_cache(call, self._clock.monotonic() - call.started)
+            return Answer(kept, receipt, kept.warnings)
+        account = await self._books.open(call, streamed=False)
+        try:
+            completion = await self._provider.complete(call)
+        except BaseException as error:
+            await failed(account, error)
+            raise
+        account.accepted()
+        account.usage = completion.usage
+        account.chars = _chars(completion)
+        receipt = await account.settle(CallState.SETTLED, finish=completion.finish)
+        return Answer(completion, receipt, (*capped(call), *completion.warnings))
+
+
+async def failed(account: Account, error: BaseException) -> None:
+    """Settle a call that was not answered, and attach the receipt to its error.
+
+    What is no Exception is a cancellation: the caller left, or its time was up.
+    """
+    if not isinstance(error, Exception):
+        await account.settle(CallState.CANCELLED, failure="CANCELLED")
+    elif isinstance(error, GatewayError):
+        error.receipt = await account.settle(CallState.FAILED, failure=error.reason)
+    else:
+        await account.settle(CallState.FAILED, failure="INTERNAL")
+
+
+def from_cache(call: Call, total_s: float) -> Receipt:
+    """A hit costs nothing and reaches nobody."""
+    first = call.hops[0]
+    return Receipt(
+        call_id=call.call_id,
+        provider=first.provider,
+        model=first.model,
+        usage=Usage(),
+        cost=Cost(),
+        accepted_at=call.started_at,
+        total_s=total_s,
+        cache_hit=True,
+    )
+
+
+def _chars(completion: Completion) -> int:
+    total = 0
+    for part in completion.parts:
+        match part:
+            case Text(text) | Reasoning(text) | Refusal(text):
+                total += len(text)
+            case ToolCall():
+                total += len(part.arguments_json)
+            case _:
+                pass
+    return total

@@ -1,0 +1,122 @@
+"""An answer that was given before is given again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Self
+
+from hexgate.domain.answer import Chunk, Completion, Finish, Finished, Warned
+from hexgate.domain.assemble import Assembler, chunks
+from hexgate.domain.call import CacheMode, Call
+from hexgate.domain.fingerprint import fingerprint
+from hexgate.ports.cache import CompletionCache
+from hexgate.ports.provider import Provider, Stream
+
+# Only answers that the model ended by itself: another attempt may do better than a cut-off one.
+_KEPT = (Finish.STOP, Finish.STOP_SEQUENCE, Finish.TOOL_CALLS)
+
+
+class Cached:
+    """Outside all other policies: a hit takes no permit and reaches no provider."""
+
+    def __init__(
+        self, inner: Provider, cache: CompletionCache, default: CacheMode, ttl_s: float
+    ) -> None:
+        self._inner = inner
+        self._cache = cache
+        self._default = default
+        self._ttl_s = ttl_s
+
+    async def hit(self, call: Call) -> Completion | None:
+        """The earlier answer to the same request, or None."""
+        return await self._cache.get(fingerprint(call)) if self._mode(call).reads else None
+
+    async def complete(self, call: Call) -> Completion:
+        """See Provider. Asks the provider, then keeps the answer as the call's policy says."""
+        completion = await self._inner.complete(call)
+        if self._mode(call).writes:
+            await self._keep(call, completion)
+        return completion
+
+    async def open(self, call: Call) -> Stream:
+        """See Provider. A stream is kept once it has finished."""
+        stream = await self._inner.open(call)
+        return _Kept(stream, self, call) if self._mode(call).writes else stream
+
+    def _mode(self, call: Call) -> CacheMode:
+        return call.options.cache_mode or self._default
+
+    async def _keep(self, call: Call, completion: Completion) -> None:
+        if completion.finish in _KEPT:
+            ttl_s = call.options.cache_ttl_s or self._ttl_s
+            await self._cache.set(fingerprint(call), replace(completion, raw_json=""), ttl_s)
+
+
+class _Kept:
+    """A stream that is assembled on the way and kept when it finishes."""
+
+    def __init__(self, inner: Stream, cached: Cached, call: Call) -> None:
+        self._inner = inner
+        self._cached = cached
+        self._call = call
+        self._assembler = Assembler()
+        self._warnings: list[Warned] = []
+
+    @property
+    def request_id(self) -> str:
+        """See Stream."""
+        return self._inner.request_id
+
+    def __aiter__(self) -> Self:
+        """The stream itself."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """See Stream."""
+        chunk = await self._inner.__anext__()
+        if isinstance(chunk, Finished):
+            await self._cached._keep(self._call, self._completion(chunk))  # noqa: SLF001 (same module)
+        elif isinstance(chunk, Warned):
+            self._warnings.append(chunk)
+        else:
+            self._assembler.add(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """See Stream. What did not finish is not kept."""
+        await self._inner.aclose()
+
+    def _completion(self, end: Finished) -> Completion:
+        return Completion(
+            parts=self._assembler.parts(),
+            finish=end.finish,
+            usage=end.usage,
+            model=end.model,
+            request_id=self._inner.request_id,
+            stop_sequence=end.stop_sequence,
+            warnings=tuple(self._warnings),
+            metadata_json=end.metadata_json,
+        )
+
+
+class Replay:
+    """A kept answer as a stream."""
+
+    def __init__(self, completion: Completion) -> None:
+        self._chunks: Iterator[Chunk] = chunks(completion)
+        self.request_id = completion.request_id
+
+    def __aiter__(self) -> Self:
+        """The stream itself."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """See Stream."""
+        try:
+            return next(self._chunks)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,52 @@
+"""No attempt outlives its own limit or the caller's deadline."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hexgate.application.policies.around import Around
+from hexgate.domain.answer import Completion
+from hexgate.domain.call import Call
+from hexgate.domain.errors import DeadlineExceeded, TimedOut
+from hexgate.ports.clock import Clock
+from hexgate.ports.provider import Provider, Stream
+
+
+class Timed(Around):
+    """One timeout scope per attempt: whole for unary, until the first output for streams."""
+
+    def __init__(self, inner: Provider, provider: str, clock: Clock) -> None:
+        super().__init__(inner)
+        self._provider = provider
+        self._clock = clock
+
+    async def complete(self, call: Call) -> Completion:
+        """See Provider. Raises TimedOut (phase attempt) or DeadlineExceeded."""
+        limit_s = call.timeouts.attempt_s
+        left_s = call.deadline - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(min(limit_s, left_s)):
+                return await self._inner.complete(call)
+        except TimeoutError as error:
+            raise self._late("attempt", limit_s, left_s) from error
+
+    async def open(self, call: Call) -> Stream:
+        """See Provider. Raises TimedOut (phase first_token) or DeadlineExceeded."""
+        limit_s = call.timeouts.first_token_s
+        left_s = call.deadline - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(min(limit_s, left_s)):
+                return await self._inner.open(call)
+        except TimeoutError as error:
+            raise self._late("first_token", limit_s, left_s) from error
+
+    def _late(self, phase: str, limit_s: float, left_s: float) -> TimedOut | DeadlineExceeded:
+        if left_s <= limit_s:
+            return DeadlineExceeded(
+                f"{self._provider} had not answered when the call's time was up",
+                metadata={"provider": self._provider, "phase": phase},
+            )
+        return TimedOut(
+            f"{self._provider} did not answer within {limit_s:g} s ({phase})",
+            metadata={"provider": self._provider, "phase": phase, "limitS": f"{limit_s:g}"},
+        )

@@ -1,0 +1,44 @@
+"""Many providers that look like one: the first target that serves wins."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from hexgate.application.policies.around import T
+from hexgate.domain.answer import Completion
+from hexgate.domain.call import Call
+from hexgate.domain.errors import AllTargetsFailed, Unserved
+from hexgate.ports.provider import Provider, Stream
+
+
+class Fallback:
+    """Tries the hops of a call in order, while none has shown output and the budget lasts."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+
+    async def complete(self, call: Call) -> Completion:
+        """See Provider. Raises AllTargetsFailed when several targets failed, else the one error."""
+        return await self._first(call, lambda provider: provider.complete)
+
+    async def open(self, call: Call) -> Stream:
+        """See Provider. Raises as `complete` does."""
+        return await self._first(call, lambda provider: provider.open)
+
+    async def _first(
+        self, call: Call, way: Callable[[Provider], Callable[[Call], Awaitable[T]]]
+    ) -> T:
+        failures: list[Unserved] = []
+        for hop in call.hops:
+            try:
+                return await way(self._providers[hop.provider])(call.to(hop))
+            except Unserved as failure:
+                failures.append(failure)
+                if call.attempts.left <= 0:
+                    break
+        if len(failures) == 1:
+            raise failures[0]
+        names = ", ".join(f"{hop.provider}/{hop.model}" for hop in call.hops[: len(failures)])
+        raise AllTargetsFailed(
+            f"every target failed: {names}", tuple(failures)
+        ) from ExceptionGroup("targets", failures)

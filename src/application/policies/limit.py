@@ -1,0 +1,56 @@
+"""Every attempt takes its share of a provider's limits, and gives back what it did not use."""
+
+from __future__ import annotations
+
+from hexgate.application.policies.around import Around
+from hexgate.application.policies.tail import Tailed
+from hexgate.domain.answer import Completion, Finished
+from hexgate.domain.call import Call
+from hexgate.domain.usage import Usage
+from hexgate.ports.limiter import Lease, Limiter
+from hexgate.ports.provider import Provider, Stream
+
+
+class Limited(Around):
+    """A permit is taken per attempt, not per call: retries are what overloads a provider."""
+
+    def __init__(self, inner: Provider, limiter: Limiter, key: str) -> None:
+        super().__init__(inner)
+        self._limiter = limiter
+        self._key = key
+
+    async def complete(self, call: Call) -> Completion:
+        """See Provider. Raises RateLimited."""
+        lease = await self._acquire(call)
+        used = call.input_tokens
+        try:
+            completion = await self._inner.complete(call)
+            used = _tokens(completion.usage, call)
+        finally:
+            await lease.settle(used)
+        return completion
+
+    async def open(self, call: Call) -> Stream:
+        """See Provider. Raises RateLimited. The slot is held until the stream ends."""
+        lease = await self._acquire(call)
+        try:
+            stream = await self._inner.open(call)
+        except BaseException:
+            await lease.settle(call.input_tokens)
+            raise
+
+        async def ended(how: Finished | BaseException | None) -> None:
+            usage = how.usage if isinstance(how, Finished) else None
+            await lease.settle(_tokens(usage, call))
+
+        return Tailed(stream, ended)
+
+    async def _acquire(self, call: Call) -> Lease:
+        return await self._limiter.acquire(
+            self._key, call.worst_tokens, call.options.max_queue_wait_s
+        )
+
+
+def _tokens(usage: Usage | None, call: Call) -> int:
+    """Without a report the provider may have counted everything that was reserved."""
+    return call.worst_tokens if usage is None else usage.total

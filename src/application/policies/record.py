@@ -1,0 +1,63 @@
+"""Every attempt is counted against the call's budget and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from hexgate.application.policies.around import Around, T
+from hexgate.domain.call import Attempt, Call
+from hexgate.domain.errors import GatewayError, Unserved
+from hexgate.ports.clock import Clock
+from hexgate.ports.provider import Provider
+
+
+class Recorded(Around):
+    """The innermost policy: what passes it is a call to the provider, billed or not."""
+
+    def __init__(self, inner: Provider, provider: str, clock: Clock) -> None:
+        super().__init__(inner)
+        self._provider = provider
+        self._clock = clock
+
+    async def attempt(self, call: Call, go: Callable[[Call], Awaitable[T]]) -> T:
+        """Note provider, outcome and duration. Whoever repeats asks the budget first."""
+        call.attempts.take()
+        started = self._clock.monotonic()
+        try:
+            answer = await go(call)
+        except BaseException as error:
+            self._note(call, started, error)
+            raise
+        self._note(call, started, None, answer.request_id)
+        return answer
+
+    def _note(
+        self, call: Call, started: float, error: BaseException | None, request_id: str = ""
+    ) -> None:
+        if isinstance(error, Unserved):
+            request_id = error.request_id
+        call.attempts.done.append(
+            Attempt(
+                provider=self._provider,
+                model=call.model,
+                failure=_reason(error),
+                http_status=_status(error),
+                duration_s=self._clock.monotonic() - started,
+                request_id=request_id,
+            )
+        )
+
+
+def _reason(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    if isinstance(error, GatewayError):
+        return error.reason
+    # What is no Exception is a cancellation: the caller left, or its time was up.
+    return "INTERNAL" if isinstance(error, Exception) else "CANCELLED"
+
+
+def _status(error: BaseException | None) -> int:
+    if error is None:
+        return 200
+    return error.http_status if isinstance(error, Unserved) else 0

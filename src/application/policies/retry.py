@@ -1,0 +1,96 @@
+"""The same target again, after a while, when that may help."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base, wait_random_exponential
+
+from hexgate.application.policies.around import Around, T
+from hexgate.domain.call import Call
+from hexgate.domain.errors import Transient
+from hexgate.ports.clock import Clock
+from hexgate.ports.provider import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """`attempts` per target, the first included; waits in seconds, full jitter.
+
+    `spread` lengthens a wait that the provider asked for by up to this share, so that all callers
+    who were told the same do not come back together.
+    """
+
+    attempts: int = 3
+    base_s: float = 0.5
+    max_s: float = 8.0
+    spread: float = 0.1
+
+
+class Retried(Around):
+    """Retries Transient errors within the call's attempt budget and deadline."""
+
+    def __init__(
+        self, inner: Provider, rules: RetryRules, clock: Clock, random: Callable[[], float]
+    ) -> None:
+        super().__init__(inner)
+        self._rules = rules
+        self._clock = clock
+        backoff = wait_random_exponential(multiplier=rules.base_s, max=rules.max_s)
+        self._wait = _AsAsked(backoff, rules.spread, random)
+
+    async def attempt(self, call: Call, go: Callable[[Call], Awaitable[T]]) -> T:
+        """The first attempt runs outside tenacity, so the common case pays nothing for it."""
+        try:
+            return await go(call)
+        except Transient as error:
+            if self._rules.attempts <= 1:
+                raise
+            failed: list[Transient] = [error]
+
+        async def replay_then_go(call: Call) -> T:
+            # tenacity has to see the first failure, or it would skip the first wait.
+            if failed:
+                raise failed.pop()
+            return await go(call)
+
+        # A new instance for each call: tenacity keeps the state of an iteration on it.
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._rules.attempts) | _Spent(call, self._clock),
+            wait=self._wait,
+            retry=retry_if_exception_type(Transient),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return await retrying(replay_then_go, call)
+
+
+class _AsAsked(wait_base):
+    """Wait as long as the provider asked, else as long as `otherwise` says."""
+
+    def __init__(self, otherwise: wait_base, spread: float, random: Callable[[], float]) -> None:
+        self._otherwise = otherwise
+        self._spread = spread
+        self._random = random
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, Transient) and error.retry_after_s is not None:
+            return error.retry_after_s * (1 + self._random() * self._spread)
+        return self._otherwise(retry_state)
+
+
+class _Spent(stop_base):
+    """Stop when the budget is used up or the wait would outlast the caller."""
+
+    def __init__(self, call: Call, clock: Clock) -> None:
+        self._call = call
+        self._clock = clock
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        if self._call.attempts.left <= 0:
+            return True
+        return self._clock.monotonic() + retry_state.upcoming_sleep >= self._call.deadline

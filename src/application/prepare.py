@@ -1,0 +1,163 @@
+"""From a request to a call: checked, routed, bounded and priced, before anything is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from hexgate.application.requests import Request
+from hexgate.domain.answer import Warned
+from hexgate.domain.call import Attempts, Call, Hop, Options, Timeouts
+from hexgate.domain.catalog import ModelCard, Target
+from hexgate.domain.errors import (
+    NoEligibleTarget,
+    PriceUnknown,
+    SpendLimitExceeded,
+)
+from hexgate.domain.estimate import input_tokens
+from hexgate.domain.price import cost
+from hexgate.domain.routing import Routes
+from hexgate.domain.spec import Spec
+from hexgate.domain.usage import Usage
+from hexgate.domain.validation import validate
+from hexgate.ports.catalog import ModelCatalog
+from hexgate.ports.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What applies where the caller says nothing. Tokens, attempts, nano-USD."""
+
+    model: str = ""
+    max_output_tokens: int = 2048
+    max_output_tokens_with_tools: int = 1024
+    max_attempts: int = 4
+    max_cost_nanos: int | None = None
+    timeouts: dict[str, Timeouts] = field(default_factory=dict)  # by provider
+
+
+class Prepare:
+    """Turns requests into calls. Raises Rejected errors; touches nothing but memory."""
+
+    def __init__(
+        self, routes: Routes, catalog: ModelCatalog, clock: Clock, defaults: Defaults
+    ) -> None:
+        self._routes = routes
+        self._catalog = catalog
+        self._clock = clock
+        self._defaults = defaults
+
+    def __call__(self, request: Request) -> Call:
+        """The call, with its hops in order."""
+        spec, options = request.spec, request.options
+        if not spec.model and self._defaults.model:
+            spec = replace(spec, model=self._defaults.model)
+        validate(spec, options)
+        targets = self._routes.targets(spec.model, options, self._catalog.vendors_of)
+        tokens = input_tokens(spec)
+        hops = self._affordable(targets, spec, options, tokens)
+        first = hops[0]
+        limits = self._defaults.timeouts.get(first.provider, _TIMEOUTS)
+        return Call(
+            call_id=request.call_id,
+            tenant=request.tenant,
+            model=first.model,
+            spec=spec,
+            options=options,
+            deadline=request.deadline,
+            max_output_tokens=first.max_output_tokens,
+            attempts=Attempts(options.max_attempts or self._defaults.max_attempts),
+            timeouts=limits.tightened(options.timeouts),
+            input_tokens=tokens,
+            hops=hops,
+            started=self._clock.monotonic(),
+            started_at=self._clock.now(),
+        )
+
+    def _affordable(
+        self, targets: tuple[Target, ...], spec: Spec, options: Options, tokens: int
+    ) -> tuple[Hop, ...]:
+        """The hops within the caller's spending bounds; raises the first refusal when none is."""
+        refusals: list[NoEligibleTarget | PriceUnknown | SpendLimitExceeded] = []
+        hops: list[Hop] = []
+        for target in targets:
+            card = self._catalog.card(target)
+            hop = Hop(
+                provider=target.provider,
+                model=target.model,
+                max_output_tokens=self._max_output(spec, card),
+                price=card.price,
+            )
+            refusal = _refusal(hop, options, self._bound(options), tokens)
+            if refusal is None:
+                hops.append(hop)
+            else:
+                refusals.append(refusal)
+        if not hops:
+            raise refusals[0]
+        return tuple(hops)
+
+    def _bound(self, options: Options) -> int | None:
+        bounds = (options.max_cost_nanos, self._defaults.max_cost_nanos)
+        return min((bound for bound in bounds if bound is not None), default=None)
+
+    def _max_output(self, spec: Spec, card: ModelCard) -> int:
+        wanted = spec.params.max_output_tokens
+        if wanted is None:
+            defaults = self._defaults
+            tools = defaults.max_output_tokens_with_tools
+            wanted = tools if spec.tools else defaults.max_output_tokens
+        return min(wanted, card.max_output_tokens) if card.max_output_tokens else wanted
+
+
+def worst_cost(hop: Hop, tokens: int) -> int:
+    """The most that one attempt at a hop can cost, in nano-USD; 0 where the price is unknown."""
+    return cost(Usage(uncached_input=tokens, output=hop.max_output_tokens), hop.price).total_nanos
+
+
+def _refusal(
+    hop: Hop, options: Options, bound: int | None, tokens: int
+) -> NoEligibleTarget | PriceUnknown | SpendLimitExceeded | None:
+    prices = (options.max_input_price, options.max_output_price)
+    if bound is None and prices == (None, None):
+        return None
+    name = f"{hop.provider}/{hop.model}"
+    if hop.price is None:
+        return PriceUnknown(
+            f"a spending bound applies and the price of {name} is not known; "
+            "add it under models.cards in the configuration, or lift the bound",
+            metadata={"model": name},
+        )
+    worst = worst_cost(hop, tokens)
+    if bound is not None and worst > bound:
+        return SpendLimitExceeded(
+            f"{name} may cost {worst} nano-USD, the limit is {bound}; "
+            "lower max_output_tokens or raise options.spend.max_cost_nanos",
+            metadata={"model": name, "estimateNanos": str(worst), "limitNanos": str(bound)},
+        )
+    rates = hop.price.rates_for(tokens)
+    for rate, most, side in zip(
+        (rates.input, rates.output), prices, ("input", "output"), strict=True
+    ):
+        if most is not None and rate > most:
+            return NoEligibleTarget(
+                f"{side} of {name} costs {rate} nano-USD per million tokens, the limit is {most}",
+                metadata={"model": name, "constraint": f"max_{side}_price_nanos_per_mtok"},
+            )
+    return None
+
+
+def capped(call: Call) -> tuple[Warned, ...]:
+    """A warning when the caller asked for more output than the model can give."""
+    wanted = call.spec.params.max_output_tokens
+    if wanted is None or wanted <= call.max_output_tokens:
+        return ()
+    return (
+        Warned(
+            "PARAM_CLAMPED",
+            f"{call.model} writes at most {call.max_output_tokens} tokens; {wanted} was asked",
+            "spec.params.max_output_tokens",
+        ),
+    )
+
+
+_TIMEOUTS = Timeouts()

@@ -1,0 +1,29 @@
+"""One short key for everything that determines an answer."""
+
+from __future__ import annotations
+
+import hashlib
+
+from hexgate.domain.call import Call
+
+
+def fingerprint(call: Call) -> str:
+    """A key that equal requests of one tenant share, and different ones never.
+
+    The tenant and the partition stand in front in clear, so that an operator can purge by them;
+    frozen values have an exact `repr`, which is all that a digest needs.
+    """
+    spec = call.spec
+    options = {name: spec.provider_options[name] for name in sorted(spec.provider_options)}
+    asked = (
+        [(hop.provider, hop.model, hop.max_output_tokens) for hop in call.hops],
+        spec.messages,
+        spec.params,
+        spec.tools,
+        spec.tool_choice,
+        spec.output,
+        spec.thinking,
+        options,
+    )
+    digest = hashlib.sha256(repr(asked).encode()).hexdigest()
+    return f"{call.tenant}:{call.options.cache_partition}:{digest}"

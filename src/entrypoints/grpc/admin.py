@@ -1,0 +1,32 @@
+"""AdminService: what operators ask of one process."""
+
+from __future__ import annotations
+
+import hexgate
+from hexgate.entrypoints.grpc import render
+from hexgate.entrypoints.grpc.boundary import Scope
+from hexgate.entrypoints.grpc.running import Calls
+from hexgate.v1 import admin_service_pb2 as pb
+
+
+class AdminMethods:
+    """The methods of AdminService that this server implements."""
+
+    def __init__(self, calls: Calls, config_revision: str, started_at: float) -> None:
+        self._calls = calls
+        self._config_revision = config_revision
+        self._started_at = started_at
+
+    async def get_server_info(
+        self, _request: pb.GetServerInfoRequest, _scope: Scope[pb.GetServerInfoResponse]
+    ) -> pb.GetServerInfoResponse:
+        """Version, configuration and load. The asking call is counted too."""
+        active, streams = self._calls.counts()
+        response = pb.GetServerInfoResponse(
+            version=hexgate.__version__,
+            config_revision=self._config_revision,
+            active_call_count=active - streams,
+            active_stream_count=streams,
+        )
+        render.stamp(self._started_at, response.start_time)
+        return response

@@ -1,0 +1,75 @@
+"""Which methods each service has here, and how they are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from grpc import aio
+
+from hexgate.entrypoints.grpc import later
+from hexgate.entrypoints.grpc.admin import AdminMethods
+from hexgate.entrypoints.grpc.boundary import Boundary
+from hexgate.entrypoints.grpc.completion import CompletionMethods
+from hexgate.v1 import (
+    admin_service_pb2,
+    completion_service_pb2,
+    embedding_service_pb2,
+    model_service_pb2,
+    prompt_service_pb2,
+    usage_service_pb2,
+)
+
+COMPLETION: ServiceDescriptor = completion_service_pb2.DESCRIPTOR.services_by_name[
+    "CompletionService"
+]
+ADMIN: ServiceDescriptor = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
+PUBLIC: tuple[ServiceDescriptor, ...] = (
+    COMPLETION,
+    embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"],
+    model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
+    usage_service_pb2.DESCRIPTOR.services_by_name["UsageService"],
+    prompt_service_pb2.DESCRIPTOR.services_by_name["PromptService"],
+)
+# grpc's own type of a handler is invariant in both messages, so a table of them has no other type.
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+
+def completion(boundary: Boundary, methods: CompletionMethods) -> Mapping[str, Handler]:
+    """The methods of CompletionService that exist."""
+    pb = completion_service_pb2
+    return {
+        "Complete": boundary.unary(methods.complete, pb.CompleteRequest),
+        "StreamComplete": boundary.stream(methods.stream_complete, pb.StreamCompleteRequest),
+    }
+
+
+def admin(boundary: Boundary, methods: AdminMethods) -> Mapping[str, Handler]:
+    """The methods of AdminService that exist."""
+    pb = admin_service_pb2
+    return {"GetServerInfo": boundary.unary(methods.get_server_info, pb.GetServerInfoRequest)}
+
+
+def register(
+    server: aio.Server,
+    boundary: Boundary,
+    service: ServiceDescriptor,
+    methods: Mapping[str, Handler],
+) -> None:
+    """Serve a service whole: the methods given, and a clear refusal for the rest."""
+    handlers = {
+        method.name: methods.get(method.name) or _refusal(boundary, method)
+        for method in service.methods
+    }
+    generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
+    server.add_generic_rpc_handlers((generic,))
+
+
+def _refusal(boundary: Boundary, method: MethodDescriptor) -> Handler:
+    request = message_factory.GetMessageClass(method.input_type)
+    if method.server_streaming:
+        return boundary.stream(later.stream(method), request)
+    return boundary.unary(later.unary(method), request)
