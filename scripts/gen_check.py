@@ -20,9 +20,17 @@ def main() -> int:
     outputs = ("python", "grpc_python", "mypy", "mypy_grpc")
     with tempfile.TemporaryDirectory() as folder:
         outs = [
-            f"--{name}_out={'quiet:' if name.startswith('mypy') else ''}{folder}" for name in outputs
+            f"--{name}_out={'quiet:' if name.startswith('mypy') else ''}{folder}"
+            for name in outputs
         ]
-        command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'protos'}", *outs, *protos]
+        command = [
+            sys.executable,
+            "-m",
+            "grpc_tools.protoc",
+            f"-I{ROOT / 'protos'}",
+            *outs,
+            *protos,
+        ]
         subprocess.run(command, check=True, env=environ)
         fresh = Path(folder, "hexgate", "v1")
         kept = ROOT / "src" / "v1"

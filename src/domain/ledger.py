@@ -70,3 +70,20 @@ class Entry:
     def state(self) -> CallState:
         """PENDING until settled."""
         return self.settlement.state if self.settlement else CallState.PENDING
+
+
+def expired(intent: Intent, now: float) -> Settlement:
+    """What a sweep at `now` records for a call whose outcome was never recorded.
+
+    The hold is charged in full, as wasted: nobody knows what was used, so the usage is zero.
+    """
+    return Settlement(
+        call_id=intent.call_id,
+        state=CallState.UNKNOWN,
+        usage=Usage(estimated=True),
+        cost=Cost(wasted_nanos=intent.hold_nanos, estimated=True, unknown=not intent.price_known),
+        provider=intent.provider,
+        model=intent.model,
+        ended_at=now,
+        failure="UNKNOWN",
+    )

@@ -69,12 +69,19 @@ class Boundary:
     """Makes grpc handlers out of methods that raise GatewayErrors."""
 
     def __init__(
-        self, calls: Calls, clock: Clock, *, max_request_bytes: int, max_deadline_s: float
+        self,
+        calls: Calls,
+        clock: Clock,
+        *,
+        max_request_bytes: int,
+        max_deadline_s: float,
+        default_deadline_s: float,
     ) -> None:
         self._calls = calls
         self._clock = clock
         self._max_request_bytes = max_request_bytes
         self._max_deadline_s = max_deadline_s
+        self._default_deadline_s = default_deadline_s
         self._log = structlog.get_logger("hexgate.boundary")
 
     def unary(
@@ -128,7 +135,8 @@ class Boundary:
             await context.abort_with_status(status_of(error, trailers=trailers))
         left_s = context.time_remaining()
         if left_s is None or left_s > self._max_deadline_s:
-            left_s = self._max_deadline_s
+            # Above the caller's own deadline grpc keeps watch; below it, nobody else does.
+            left_s = self._default_deadline_s if left_s is None else self._max_deadline_s
             self._calls.limit(running, left_s)
         return Scope(context, running, request_id, self._clock.monotonic() + left_s)
 

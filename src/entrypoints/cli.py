@@ -1,0 +1,179 @@
+"""The command line: `hexgate serve`, `simulate`, `chat`, `check-config`, `version`.
+
+Each command imports what it needs, so that `hexgate version` answers at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, Optional
+
+import typer
+
+import hexgate
+
+app = typer.Typer(
+    name="hexgate",
+    help="One typed gRPC API in front of every LLM provider.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Locals hold prompts and keys.
+    pretty_exceptions_enable=False,
+)
+
+# typer reads these at run time, where `X | None` inside Annotated is not understood on 3.11.
+ConfigFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--config", "-c", help="YAML file; without it, environment variables alone."),
+]
+MaybeAddress = Optional[str]  # noqa: UP045
+
+
+@app.command()
+def serve(
+    config: ConfigFile = None,
+    listen: Annotated[
+        MaybeAddress, typer.Option(help="host:port of the public services; port 0 is any.")
+    ] = None,
+    admin_listen: Annotated[
+        MaybeAddress, typer.Option(help="host:port of the admin services; port 0 is any.")
+    ] = None,
+) -> None:
+    """Run the gateway until SIGTERM or SIGINT.
+
+    Without a configuration it offers the provider `sim`, which needs no key. With OPENAI_API_KEY,
+    ANTHROPIC_API_KEY or a reachable Ollama it uses those.
+    """
+    from hexgate.entrypoints import logs
+    from hexgate.entrypoints.config.errors import ConfigError
+    from hexgate.entrypoints.config.load import load
+    from hexgate.entrypoints.server import AddressInUse, Gateway, serve
+
+    environ = dict(os.environ)
+    if listen:
+        environ["HEXGATE_LISTEN"] = listen
+    if admin_listen:
+        environ["HEXGATE_ADMIN_LISTEN"] = admin_listen
+    try:
+        loaded = load(config, environ)
+    except ConfigError as error:
+        _fail(str(error))
+    for notice in loaded.notices:
+        typer.echo(notice, err=True)
+    settings = loaded.settings
+    logs.configure(settings.log.level, as_json=settings.log.as_json)
+
+    def ready(gateway: Gateway) -> None:
+        typer.echo(f"hexgate ready: public {gateway.address} admin {gateway.admin_address}")
+        sys.stdout.flush()
+
+    try:
+        _run(serve(settings, loaded.revision, ready))
+    except AddressInUse as error:
+        _fail(str(error))
+
+
+@app.command()
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 is any.")] = 8100,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
+    pace_ms: Annotated[float, typer.Option(help="Milliseconds between pieces of text.")] = 20.0,
+    fault_rate: Annotated[float, typer.Option(help="Share of requests that fail, 0 to 1.")] = 0.0,
+) -> None:
+    """Run the provider simulator: OpenAI, Anthropic and Ollama on one port."""
+    from hexgate.adapters.simulator import Simulator
+
+    async def run() -> None:
+        simulator = Simulator(
+            seed=seed, host=host, port=port, pace_s=pace_ms / 1000, fault_rate=fault_rate
+        )
+        async with simulator:
+            typer.echo(f"openai     {simulator.openai_url}")
+            typer.echo(f"anthropic  {simulator.anthropic_url}")
+            typer.echo(f"ollama     {simulator.ollama_url}")
+            sys.stdout.flush()
+            await _until_signal()
+
+    _run(run())
+
+
+@app.command()
+def chat(
+    model: Annotated[str, typer.Argument(help="An alias or provider/model.")],
+    prompt: Annotated[str, typer.Argument(help="What to say; standard input when left out.")] = "",
+    address: Annotated[
+        str, typer.Option(help="The gateway.", envvar="HEXGATE_ADDRESS")
+    ] = "127.0.0.1:50051",
+    system: Annotated[str, typer.Option(help="Instructions to the model.")] = "",
+    max_tokens: Annotated[int, typer.Option(help="Longest answer; 0 is the default.")] = 0,
+    unary: Annotated[bool, typer.Option("--unary", help="Wait for the whole answer.")] = False,
+    timeout_s: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 120.0,
+) -> None:
+    """Ask a model through the gateway; shows tokens and cost on standard error."""
+    from hexgate.entrypoints.chat import Question, ask
+
+    text = prompt or sys.stdin.read()
+    question = Question(model, text, system, max_tokens, timeout_s)
+    problem = _run(ask(address, question, unary=unary))
+    if problem:
+        _fail(problem)
+
+
+@app.command("check-config")
+def check_config(
+    file: Annotated[Path, typer.Argument(help="The YAML file to check.")],
+) -> None:
+    """Check a configuration file whole and say what it would do. Secrets are never shown."""
+    from hexgate.entrypoints.config.errors import ConfigError
+    from hexgate.entrypoints.config.load import describe, load
+
+    try:
+        loaded = load(file, dict(os.environ))
+    except ConfigError as error:
+        _fail(str(error))
+    for line in (*loaded.notices, *describe(loaded.settings)):
+        typer.echo(line)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(hexgate.__version__)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end, on uvloop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        from uvloop import new_event_loop
+    except ImportError:  # Windows has none
+        return asyncio.new_event_loop
+    return new_event_loop
+
+
+async def _until_signal() -> None:
+    import signal
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(2)

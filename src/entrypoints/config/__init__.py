@@ -1,0 +1,1 @@
+"""From a file and the environment to Settings."""

@@ -1,0 +1,106 @@
+"""What the models accept, read from their JSON schema: the words of errors and of the reference."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from hexgate.entrypoints.fields import PATTERNS
+from hexgate.entrypoints.references import Key
+from hexgate.entrypoints.settings import Settings
+
+Node: TypeAlias = Mapping[str, Any]
+
+
+@functools.cache
+def schema() -> Node:
+    """The JSON schema of a configuration file."""
+    return Settings.model_json_schema()
+
+
+def at(loc: Key) -> Node:
+    """The schema at a location of a validation error, empty where there is none.
+
+    Such a location holds the kind of a provider after its name, and "[key]" for a key itself.
+    """
+    node = schema()
+    for part in loc:
+        node = resolved(_step(resolved(node), part))
+    return node
+
+
+def keys(loc: Key) -> tuple[str, ...]:
+    """The keys that a mapping may have."""
+    return tuple(at(loc).get("properties", {}))
+
+
+def resolved(node: Node) -> Node:
+    """The node itself, behind a reference and without the choice of null.
+
+    Of text and something else, the more particular is taken: a list, a number.
+    """
+    if "$ref" in node:
+        return {**schema()["$defs"][node["$ref"].rpartition("/")[2]], **_said(node)}
+    if "anyOf" not in node:
+        return node
+    choices: Sequence[Node] = [choice for choice in node["anyOf"] if choice.get("type") != "null"]
+    choices = [choice for choice in choices if choice.get("type") != "string"] or choices
+    return {**resolved(choices[0]), **_said(node)}
+
+
+def phrase(node: Node) -> str:
+    """What a node accepts, in a few words."""
+    node = resolved(node)
+    if "discriminator" in node:
+        return "a mapping with kind"
+    if "enum" in node or "const" in node:
+        allowed = node.get("enum") or [node["const"]]
+        return ("one of: " if len(allowed) > 1 else "") + ", ".join(map(str, allowed))
+    match node.get("type"):
+        case "integer":
+            return f"a whole number {_range(node)}"
+        case "number":
+            return f"a number {_range(node)}"
+        case "boolean":
+            return "true or false"
+        case "array":
+            return "a list" + _size(node, "minItems", "maxItems")
+        case "object":
+            return "a mapping" + _size(node, "minProperties", "maxProperties")
+    return PATTERNS.get(node.get("pattern", ""), "text")
+
+
+def key_phrase(loc: Key) -> str:
+    """What the keys of a mapping of free names look like."""
+    patterns = at(loc).get("patternProperties", {})
+    return next((PATTERNS[pattern] for pattern in patterns), "text")
+
+
+def _step(node: Node, part: str | int) -> Node:
+    if isinstance(part, int):
+        return _node(node.get("items"))
+    if "discriminator" in node:
+        return {"$ref": node["discriminator"]["mapping"].get(part, "#/$defs/Provider")}
+    if part in node.get("properties", {}):
+        return _node(node["properties"][part])
+    return _node(next(iter(node.get("patternProperties", {}).values()), None))
+
+
+def _node(value: Node | None) -> Node:
+    return value or {}
+
+
+def _said(node: Node) -> dict[str, Any]:
+    """What a field says beside its type."""
+    return {name: node[name] for name in ("description", "default") if name in node}
+
+
+def _range(node: Node) -> str:
+    return f"from {node['minimum']:.12g} to {node['maximum']:.12g}"
+
+
+def _size(node: Node, least: str, most: str) -> str:
+    if least not in node and most not in node:
+        return ""
+    return f" of {node.get(least, 0)} to {node.get(most, 'any number of')}"

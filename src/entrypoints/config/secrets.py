@@ -1,0 +1,62 @@
+"""Keys that are kept elsewhere: {env: NAME} and {file: path}."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from hexgate.entrypoints.config.document import Document, Tree
+from hexgate.entrypoints.references import Key
+
+_MAX_BYTES = 64 * 1024
+_NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+
+
+def fetch(document: Document, variables: Mapping[str, str], folder: Path) -> None:
+    """Put the keys themselves where references stand; `folder` is where relative paths start.
+
+    What was written is never repeated in a problem: it may be a key in the wrong place.
+    """
+    providers = document.tree.get("providers")
+    for name, provider in providers.items() if isinstance(providers, dict) else ():
+        if isinstance(provider, dict) and isinstance(reference := provider.get("api_key"), dict):
+            key = ("providers", name, "api_key")
+            provider["api_key"] = _value(document, key, reference, variables, folder)
+
+
+def _value(
+    document: Document,
+    key: Key,
+    reference: Mapping[str, Tree],
+    variables: Mapping[str, str],
+    folder: Path,
+) -> str | None:
+    match list(reference.items()):
+        case [("env", str(name))]:
+            document.names.add(name)
+            if name in variables:
+                return variables[name].strip()
+            shown = name if _NAME.fullmatch(name) else "that it names"
+            document.problem(key, f"the environment variable {shown} is not set; set it")
+        case [("file", str(path))]:
+            try:
+                return _content(folder / path)
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else str(error)
+                document.problem(key, f"the file that it names cannot be used: {why}")
+        case _:
+            document.problem(key, "found a mapping, expected text, {env: NAME} or {file: path}")
+    return None
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as stream:
+        data = stream.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError("it is larger than 64 KiB")
+    try:
+        return data.decode().strip()
+    except UnicodeDecodeError:
+        # The error itself holds the bytes of the key.
+        raise ValueError("it is not UTF-8") from None

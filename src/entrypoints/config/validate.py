@@ -1,0 +1,117 @@
+"""From a Document to Settings, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from hexgate.entrypoints.config import schema
+from hexgate.entrypoints.config.document import Document
+from hexgate.entrypoints.config.errors import ConfigError, Problem, quoted
+from hexgate.entrypoints.references import Key, dangling
+from hexgate.entrypoints.settings import KINDS, Settings
+
+_SECRETS = frozenset({"api_key"})
+
+
+def validate(document: Document) -> Settings:
+    """Check a document whole. Raises ConfigError with every problem, those of reading first."""
+    try:
+        settings = Settings.model_validate(document.tree)
+    except ValidationError as error:
+        problems = [_problem(detail, document) for detail in error.errors(include_input=False)]
+        # Not `from error`: it still holds what was given to it, keys included.
+        problems += _dangling(document)
+    else:
+        problems = []
+    problems = document.problems + [p for p in problems if not document.spoiled(p.key)]
+    if problems:
+        raise ConfigError(sorted(problems, key=_order))
+    return settings
+
+
+def _order(problem: Problem) -> tuple[str, int]:
+    file, _, line = problem.place.where.rpartition(":")
+    return (file, int(line)) if line.isdigit() else ("", 0)
+
+
+def _dangling(document: Document) -> list[Problem]:
+    """Names of providers that do not exist: the models look for them only when all else is well."""
+    providers, models = document.tree.get("providers"), document.tree.get("models")
+    if not isinstance(providers, dict) or not isinstance(models, dict):
+        return []
+    return [
+        Problem(document.place(key), key, f"{_found(key, document)}, expected {what}")
+        for key, what in dangling(providers, models)
+    ]
+
+
+def _problem(detail: ErrorDetails, document: Document) -> Problem:
+    loc = detail["loc"]
+    key = _key(loc, document)
+    return Problem(document.place(key), key, _message(detail, loc, key, document))
+
+
+def _key(loc: Key, document: Document) -> Key:
+    """The location as the file knows it: without the kind of a provider, and without "[key]"."""
+    if len(loc) > 2 and loc[0] == "providers" and loc[2] in (*KINDS, "[key]"):
+        loc = (*loc[:2], *loc[3:])
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _message(detail: ErrorDetails, loc: Key, key: Key, document: Document) -> str:
+    found = _found(key, document)
+    match detail["type"]:
+        case "missing":
+            node = schema.at(loc)
+            meaning = node.get("description", schema.phrase(node))
+            return f"is missing, expected: {meaning}"
+        case "extra_forbidden":
+            return _unknown(str(key[-1]), schema.keys(loc[:-1]))
+        case "union_tag_not_found":
+            return f"kind is missing, expected one of: {', '.join(KINDS)}"
+        case "union_tag_invalid":
+            kind = document.find((*key, "kind"))
+            shown = _found((*key, "kind"), document)
+            return f"{shown} as kind, expected one of: {', '.join(KINDS)}{_hint(str(kind), KINDS)}"
+        case "expected":
+            return f"{found}, expected {detail['msg']}"
+        case "decimal_max_places":
+            return f"{found}, expected at most 9 decimals"
+    if loc[-1:] == ("[key]",):
+        return f"found the name {quoted(str(key[-1]))}, expected {schema.key_phrase(loc[:-2])}"
+    node = schema.at(loc)
+    hint = _hint(str(document.find(key)), list(map(str, node.get("enum", ()))))
+    return f"{found}, expected {schema.phrase(node)}{hint}"
+
+
+def _found(key: Key, document: Document) -> str:
+    """What stands there. Never what a variable held, never what may be a secret."""
+    value = document.find(key)
+    if value is None:
+        return "found nothing"
+    if isinstance(value, dict):
+        return "found a mapping" if value else "found an empty mapping"
+    if isinstance(value, list):
+        return "found a list" if value else "found an empty list"
+    written = document.written.get(key, value)
+    if not _showable(key, written):
+        return "found a text that is not shown"
+    return f"found {quoted(written)}"
+
+
+def _showable(key: Key, text: str) -> bool:
+    if _SECRETS.intersection(key) or "providers" in key[:1] and len(key) == 2:
+        return False
+    return "@" not in text and "?" not in text
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> str:
+    return f"unknown key, expected one of: {', '.join(known)}{_hint(name, known)}"
+
+
+def _hint(text: str, known: tuple[str, ...] | list[str]) -> str:
+    close = difflib.get_close_matches(text, known, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,121 @@
+"""The types of single settings: what each accepts, and how it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+NAME = r"^[a-z][a-z0-9_-]{0,31}$"
+ALIAS = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+TARGET = r"^[a-z][a-z0-9_-]{0,31}/\S{1,256}$"
+MODEL = r"^\S{1,288}$"
+VISIBLE = r"^[!-~]{1,128}$"
+
+PATTERNS: Mapping[str, str] = {
+    NAME: "a name of at most 32 lower-case letters, digits, - and _, starting with a letter",
+    ALIAS: "a name of at most 64 letters, digits, and . _ : -",
+    TARGET: "provider/model",
+    MODEL: "a model name without spaces",
+    VISIBLE: "at most 128 visible ASCII characters",
+}
+"""Each pattern that text has to match, in words."""
+
+
+def expected(what: str) -> PydanticCustomError:
+    """An error that completes "found …, expected …"."""
+    # The template is formatted only where there is a context, so any text is safe here.
+    return PydanticCustomError("expected", what)
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    sound = bool(host) and (bracketed or not set(host) & set(":[]"))
+    if not sound or not _is_port(port) or set(host) & set(" \t\n/@"):
+        raise expected("host:port, such as 127.0.0.1:50051 or [::]:50051")
+    return text
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an impossible port or a broken IPv6 address
+        sound = False
+    if not sound or any(c.isspace() or not c.isprintable() for c in text):
+        raise expected("a URL that starts with http:// or https:// and names a host")
+    if "@" in parts.netloc:
+        raise expected("a URL without user or password; a key belongs in api_key")
+    if "?" in text or "#" in text:
+        raise expected("a URL without a query (?) or fragment (#)")
+    return text.rstrip("/")
+
+
+def _visible(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text:
+        raise expected("a key, not an empty text")
+    if len(text) > 8192 or not all("!" <= c <= "~" for c in text):
+        raise expected("at most 8192 visible ASCII characters, without spaces or line ends")
+    return secret
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _reference(key: str) -> dict[str, object]:
+    """The schema of {key: text}."""
+    return {
+        "type": "object",
+        "properties": {key: {"type": "string"}},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
+BaseUrl = Annotated[
+    Url | None, Field(description="Where it is, a URL; the vendor's own address when absent.")
+]
+Secret = Annotated[
+    SecretStr,
+    AfterValidator(_visible),
+    Field(description="The key: text, {env: NAME} or {file: path}."),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _reference("env"), _reference("file")]}),
+]
+Transport = Annotated[
+    Literal["http", "sdk"],
+    Field(description="http: the gateway's own client; sdk: the vendor's library."),
+]
+Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+
+ProviderName = Annotated[str, Field(pattern=NAME)]
+AliasName = Annotated[str, Field(pattern=ALIAS)]
+TargetName = Annotated[str, Field(pattern=TARGET)]
+ModelName = Annotated[str, Field(pattern=MODEL)]
+Targets = Annotated[
+    tuple[TargetName, ...],
+    Field(min_length=1, max_length=16),
+    BeforeValidator(_listed, json_schema_input_type=TargetName | tuple[TargetName, ...]),
+]
+
+Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Many = Annotated[int, Field(ge=1, le=1_000_000_000)]
+# Nine decimals of a dollar are one nano-USD, the unit of the ledger: nothing is ever rounded.
+Usd = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]

@@ -1,0 +1,187 @@
+"""The server's life: what it opens, in which order it starts, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+from grpc import aio
+from grpc_health.v1 import health
+
+from hexgate.adapters.uuid7 import uuid7
+from hexgate.domain.errors import GatewayError
+from hexgate.entrypoints.container import Container, Leaves
+from hexgate.entrypoints.grpc import listen, services
+from hexgate.entrypoints.grpc.admin import AdminMethods
+from hexgate.entrypoints.grpc.boundary import Boundary
+from hexgate.entrypoints.grpc.completion import CompletionMethods
+from hexgate.entrypoints.grpc.running import Calls
+from hexgate.entrypoints.resources import open_leaves, open_ledger
+from hexgate.entrypoints.settings import Settings
+from hexgate.ports.clock import Clock
+from hexgate.ports.ledger import Ledger
+
+WATCH_S = 1.0
+SWEEP_S = 60.0
+# Time for the errors of interrupted calls to reach their callers before connections close.
+FAREWELL_S = 2.0
+
+_log = structlog.get_logger("hexgate.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running server. Addresses are host:port, with the real port where 0 was asked."""
+
+    address: str
+    admin_address: str
+    calls: Calls
+    _servers: tuple[aio.Server, ...]
+    _health: tuple[health.aio.HealthServicer, ...]
+    _drain_s: float
+
+    async def drain(self) -> None:
+        """End well: say so, refuse new calls, let running ones finish, cut off the rest."""
+        for servicer in self._health:
+            await servicer.enter_graceful_shutdown()
+        self.calls.stop_admitting()
+        if not await self.calls.drained(self._drain_s):
+            self.calls.interrupt_all()
+            await self.calls.drained(FAREWELL_S)
+        for server in self._servers:
+            await server.stop(FAREWELL_S)
+        # grpc does not wait for the tasks of aborted calls; pools must outlive them.
+        await self.calls.drained(FAREWELL_S)
+
+
+@asynccontextmanager
+async def running(settings: Settings, revision: str = "") -> AsyncIterator[Gateway]:
+    """Open everything that is configured and serve; on exit drain, then close in reverse."""
+    async with AsyncExitStack() as stack:
+        ledger = await open_ledger(settings, stack)
+        leaves = await open_leaves(settings, stack)
+        yield await stack.enter_async_context(serving(settings, leaves, ledger, revision))
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, leaves: Leaves, ledger: Ledger, revision: str = ""
+) -> AsyncIterator[Gateway]:
+    """Serve these providers and this ledger, which stay their owner's to close."""
+    container = Container(settings=settings, leaves=leaves, ledger=ledger)
+    container.check_dependencies()
+    clock: Clock = container.clock()
+    calls = Calls(settings.server.max_calls)
+    gateway = await _start(settings, container, calls, clock, revision)
+    watch = asyncio.create_task(_watch(calls, ledger, clock, settings.server.write_timeout_s))
+    # What lives as long as the process is not worth looking at again in each collection.
+    gc.collect()
+    gc.freeze()
+    try:
+        yield gateway
+    finally:
+        await gateway.drain()
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _start(
+    settings: Settings, container: Container, calls: Calls, clock: Clock, revision: str
+) -> Gateway:
+    wish = settings.server
+    boundary = Boundary(
+        calls,
+        clock,
+        max_request_bytes=wish.max_request_bytes,
+        max_deadline_s=wish.max_deadline_s,
+        default_deadline_s=wish.deadline_s,
+    )
+    completion = CompletionMethods(container.complete(), container.stream(), uuid7)
+    admin = AdminMethods(calls, revision, clock.now())
+    options = listen.options(wish.max_request_bytes, wish.max_deadline_s)
+    public_server, admin_server = aio.server(options=options), aio.server(options=options)
+    for service in services.PUBLIC:
+        methods = (
+            services.completion(boundary, completion) if service is services.COMPLETION else {}
+        )
+        services.register(public_server, boundary, service, methods)
+    services.register(admin_server, boundary, services.ADMIN, services.admin(boundary, admin))
+    listen.add_channelz(admin_server)
+    if wish.reflection:
+        listen.add_reflection(public_server, services.PUBLIC)
+        listen.add_reflection(admin_server, (services.ADMIN,))
+    healths = listen.add_health(public_server), listen.add_health(admin_server)
+    offered = (*services.PUBLIC, services.ADMIN)
+    for servicer in healths:
+        await listen.serving(servicer, offered, yes=False)
+    address = _bind(public_server, wish.listen, "server.listen")
+    admin_address = _bind(admin_server, wish.admin_listen, "server.admin_listen")
+    await public_server.start()
+    await admin_server.start()
+    for servicer in healths:
+        await listen.serving(servicer, offered, yes=True)
+    servers = (public_server, admin_server)
+    return Gateway(address, admin_address, calls, servers, healths, wish.drain_s)
+
+
+def _bind(server: aio.Server, address: str, key: str) -> str:
+    host = address.rpartition(":")[0]
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise AddressInUse(
+            f"{key}: cannot listen on {address}; is another process on this port?"
+        ) from error
+    return f"{host}:{port}"
+
+
+class AddressInUse(Exception):
+    """The server cannot listen where it was told to."""
+
+
+async def _watch(calls: Calls, ledger: Ledger, clock: Clock, write_timeout_s: float) -> None:
+    """Once a second: readers that stand still. Once a minute: calls that nobody settled."""
+    swept = clock.monotonic()
+    while True:
+        await asyncio.sleep(WATCH_S)
+        calls.interrupt_stalled(write_timeout_s)
+        if clock.monotonic() - swept >= SWEEP_S:
+            swept = clock.monotonic()
+            await _sweep(ledger, clock)
+
+
+async def _sweep(ledger: Ledger, clock: Clock) -> None:
+    try:
+        count = await ledger.sweep(clock.now())
+    except GatewayError as error:
+        _log.warning("ledger sweep failed", reason=error.reason, detail=error.detail)
+        return
+    if count:
+        _log.warning("calls without an outcome were charged at their hold", count=count)
+
+
+Announce = Callable[[Gateway], None]
+
+
+async def serve(settings: Settings, revision: str, announce: Announce) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. A second signal cuts the drain short."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    async with running(settings, revision) as gateway:
+
+        def asked() -> None:
+            if stop.is_set():
+                gateway.calls.interrupt_all()
+            stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Never KeyboardInterrupt: it would surface inside whatever runs at that moment.
+            loop.add_signal_handler(number, asked)
+        announce(gateway)
+        await stop.wait()

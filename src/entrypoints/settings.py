@@ -1,0 +1,392 @@
+"""What the gateway is told: one frozen object, checked whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from hexgate.domain.price import Rates
+from hexgate.entrypoints.fields import (
+    VISIBLE,
+    Address,
+    AliasName,
+    BaseUrl,
+    Count,
+    Level,
+    Many,
+    ModelName,
+    ProviderName,
+    Seconds,
+    Secret,
+    TargetName,
+    Targets,
+    Transport,
+    Url,
+    Usd,
+    expected,
+)
+from hexgate.entrypoints.references import dangling
+
+Hosted = Literal["groq", "mistral", "deepseek", "xai"]
+Local = Literal["vllm", "llamacpp"]
+KINDS: tuple[str, ...] = (
+    *("openai", "anthropic", "ollama"),
+    *("openai_compatible", *get_args(Hosted), *get_args(Local)),
+    "simulator",
+)
+"""Every value that the `kind` of a provider may have."""
+
+
+def nanos(usd: Decimal) -> int:
+    """Dollars of at most nine decimals as integer nano-USD, exactly."""
+    return int(usd.scaleb(9))
+
+
+class Section(BaseModel):
+    """Refuses unknown keys, cannot be changed, and does not repeat its input in errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+class Server(Section):
+    """The gRPC server."""
+
+    listen: Address = Field(
+        default="127.0.0.1:50051", description="host:port of the public services."
+    )
+    admin_listen: Address = Field(
+        default="127.0.0.1:50052", description="host:port of the admin services."
+    )
+    max_request_bytes: int = Field(
+        default=32 * 1024**2, ge=1024, le=256 * 1024**2, description="Largest request, in bytes."
+    )
+    max_calls: Count = Field(
+        default=1000, description="Calls in flight; one more is refused as overload."
+    )
+    max_deadline_s: Seconds = Field(
+        default=600,
+        description="Longest time of a call, in seconds; a longer deadline is cut to it.",
+    )
+    default_deadline_s: Seconds | None = Field(
+        default=None,
+        description="Time of a call whose caller sets no deadline, in seconds; "
+        "max_deadline_s when absent.",
+    )
+    drain_s: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="Time that running calls get at shutdown, in seconds.",
+    )
+    write_timeout_s: Seconds = Field(
+        default=30,
+        description="Time a caller may take to read one message of a stream, in seconds.",
+    )
+    reflection: bool = Field(default=True, description="Whether clients may ask for the schema.")
+
+    @property
+    def deadline_s(self) -> float:
+        """The time of a call whose caller sets no deadline, in seconds."""
+        return self.max_deadline_s if self.default_deadline_s is None else self.default_deadline_s
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.deadline_s > self.max_deadline_s:
+            raise expected(
+                f"default_deadline_s ({self.deadline_s:g}) to be at most "
+                f"max_deadline_s ({self.max_deadline_s:g})"
+            )
+        if self.listen == self.admin_listen and not self.listen.endswith(":0"):
+            raise expected(f"different addresses, but listen and admin_listen are {self.listen}")
+        return self
+
+
+class Timeouts(Section):
+    """Limits of one attempt at a provider."""
+
+    connect_s: Seconds = Field(default=5, description="Until the connection stands, in seconds.")
+    first_token_s: Seconds = Field(default=60, description="Until the first output, in seconds.")
+    between_tokens_s: Seconds = Field(
+        default=30, description="Silence within a stream, in seconds."
+    )
+    attempt_s: Seconds = Field(default=600, description="The whole attempt, in seconds.")
+
+
+class Limits(Section):
+    """How hard a provider may be used; what is absent is not limited."""
+
+    requests_per_minute: Many | None = Field(default=None, description="Requests per minute.")
+    tokens_per_minute: Many | None = Field(
+        default=None, description="Tokens per minute, in and out."
+    )
+    concurrency: Count | None = Field(default=None, description="Requests at the same time.")
+
+
+class Provider(Section):
+    """What every provider has, whatever its kind."""
+
+    models: tuple[ModelName, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="Names of models found here without naming the provider.",
+    )
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+
+
+class OpenAI(Provider):
+    """OpenAI."""
+
+    kind: Literal["openai"]
+    api_key: Secret
+    base_url: BaseUrl = None
+    organization: str | None = Field(
+        default=None, pattern=VISIBLE, description="The organization that is billed."
+    )
+    transport: Transport = "http"
+
+
+class Anthropic(Provider):
+    """Anthropic."""
+
+    kind: Literal["anthropic"]
+    api_key: Secret
+    base_url: BaseUrl = None
+    transport: Transport = "http"
+
+
+class Ollama(Provider):
+    """Ollama, by its own protocol."""
+
+    kind: Literal["ollama"]
+    api_key: Secret | None = None
+    base_url: BaseUrl = None
+    transport: Literal["http"] = Field(
+        default="http", description="http: the gateway's own client."
+    )
+
+
+class Compatible(Provider):
+    """Any server that speaks the OpenAI protocol."""
+
+    kind: Literal["openai_compatible"]
+    api_key: Secret | None = None
+    base_url: Url = Field(description="Where it is, a URL with its version: http://host:8000/v1.")
+    transport: Transport = "http"
+
+
+class HostedCompatible(Provider):
+    """A known vendor that speaks the OpenAI protocol."""
+
+    kind: Hosted
+    api_key: Secret
+    base_url: BaseUrl = None
+    transport: Transport = "http"
+
+
+class LocalCompatible(Provider):
+    """A known server, run by oneself, that speaks the OpenAI protocol."""
+
+    kind: Local
+    api_key: Secret | None = None
+    base_url: BaseUrl = None
+    transport: Transport = "http"
+
+
+class Simulator(Provider):
+    """A simulated provider inside the server: no key, no network, no cost."""
+
+    kind: Literal["simulator"]
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="The same seed gives the same faults."
+    )
+    pace_ms: float = Field(
+        default=20, ge=0, le=60_000, description="Time per token, in milliseconds."
+    )
+    fault_rate: float = Field(
+        default=0, ge=0, le=1, description="Share of the calls that fail, 0 to 1."
+    )
+
+
+AnyProvider = Annotated[
+    OpenAI | Anthropic | Ollama | Compatible | HostedCompatible | LocalCompatible | Simulator,
+    Field(discriminator="kind"),
+]
+
+
+class OutputTokens(Section):
+    """How long an answer may be when the caller does not say; a model's own limit caps it."""
+
+    default: Many = Field(default=2048, description="Without tools, in tokens.")
+    with_tools: Many = Field(default=1024, description="With tools, in tokens.")
+
+
+class Price(Section):
+    """What a model costs, in USD per million tokens. A cache price falls back to the input's."""
+
+    input_usd_per_mtok: Usd = Field(description="Input, in USD per million tokens.")
+    output_usd_per_mtok: Usd = Field(description="Output, in USD per million tokens.")
+    cache_read_usd_per_mtok: Usd | None = Field(
+        default=None, description="Input read from the provider's cache, in USD per million tokens."
+    )
+    cache_write_usd_per_mtok: Usd | None = Field(
+        default=None,
+        description="Input written to the provider's cache, in USD per million tokens.",
+    )
+    cache_write_1h_usd_per_mtok: Usd | None = Field(
+        default=None,
+        description="Input written to its cache for an hour, in USD per million tokens.",
+    )
+
+    def rates(self) -> Rates:
+        """The same in integer nano-USD per million tokens, exactly."""
+        read, write = self.cache_read_usd_per_mtok, self.cache_write_usd_per_mtok
+        write_1h = self.cache_write_1h_usd_per_mtok
+        return Rates(
+            input=nanos(self.input_usd_per_mtok),
+            output=nanos(self.output_usd_per_mtok),
+            cache_read=None if read is None else nanos(read),
+            cache_write=None if write is None else nanos(write),
+            cache_write_1h=None if write_1h is None else nanos(write_1h),
+        )
+
+
+class Card(Section):
+    """Facts about one model; they win over what the gateway knows by itself."""
+
+    context_tokens: Many | None = Field(default=None, description="Size of the context, in tokens.")
+    max_output_tokens: Many | None = Field(default=None, description="Longest answer, in tokens.")
+    price: Price | None = None
+
+
+class Models(Section):
+    """What the names of models stand for."""
+
+    default: ModelName | None = Field(
+        default=None,
+        description="Model of a request that names none: an alias, provider/model or a name.",
+    )
+    default_provider: ProviderName | None = Field(
+        default=None, description="Provider of a bare model name that nobody is known to serve."
+    )
+    aliases: Mapping[AliasName, Targets] = Field(
+        default={},
+        max_length=1000,
+        description="Name to provider/model, or to a list, tried in order.",
+    )
+    fallbacks: tuple[TargetName, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Each provider/model tried, in order, after any model that is not an alias.",
+    )
+    max_output_tokens: OutputTokens = OutputTokens()
+    cards: Mapping[TargetName, Card] = Field(
+        default={}, max_length=10_000, description="Facts by provider/model."
+    )
+
+
+class Retry(Section):
+    """Repeating a call at the same target. Waits double, with jitter."""
+
+    attempts: int = Field(
+        default=3, ge=1, le=10, description="Attempts per target, the first included."
+    )
+    base_s: Seconds = Field(default=0.5, description="First wait, in seconds.")
+    max_s: Seconds = Field(default=8, description="Longest wait, in seconds.")
+
+
+class Breaker(Section):
+    """Leaving a failing target alone for a while."""
+
+    failures: Count = Field(default=5, description="Failures in a row that open it.")
+    rest_s: Seconds = Field(default=30, description="How long it stays open, in seconds.")
+    probes: Count = Field(
+        default=1, description="Calls let through at the same time after the rest."
+    )
+    successes: Count = Field(default=2, description="Probes that must succeed before it closes.")
+
+
+class Cache(Section):
+    """Answers kept for equal requests, in memory."""
+
+    enabled: bool = Field(
+        default=False, description="Whether answers are kept unless a request says so."
+    )
+    ttl_s: float = Field(
+        default=3600, ge=1, le=31_536_000, description="Life of an answer, in seconds."
+    )
+    max_entries: Count = Field(default=10_000, description="Most answers kept.")
+    max_mb: int = Field(default=64, ge=1, le=65_536, description="Most memory used, in MiB.")
+
+
+class Ledger(Section):
+    """Where the record of every call is kept."""
+
+    backend: Literal["sqlite", "memory"] = Field(
+        default="sqlite", description="sqlite: durable, one file; memory: gone at exit."
+    )
+    path: str = Field(
+        default="hexgate.db",
+        min_length=1,
+        max_length=4096,
+        description="The file of the sqlite ledger.",
+    )
+
+
+class Spend(Section):
+    """Bounds on money."""
+
+    max_cost_per_request_usd: Usd | None = Field(
+        default=None,
+        description="A request that may cost more is refused, in USD; absent: no bound.",
+    )
+
+    @property
+    def max_cost_nanos(self) -> int | None:
+        """The bound in nano-USD, or None."""
+        limit = self.max_cost_per_request_usd
+        return None if limit is None else nanos(limit)
+
+
+class Log(Section):
+    """The log, on standard error."""
+
+    level: Level = Field(default="info", description="Least severe level that is written.")
+    as_json: bool = Field(default=True, alias="json", description="JSON lines, or text for people.")
+
+
+class Settings(Section):
+    """Everything the gateway is told. Each section but `providers` may be absent."""
+
+    server: Server = Server()
+    providers: Mapping[ProviderName, AnyProvider] = Field(min_length=1, max_length=64)
+    models: Models = Models()
+    retry: Retry = Retry()
+    max_attempts: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="Attempts of one call, all its targets and retries together.",
+    )
+    breaker: Breaker = Breaker()
+    cache: Cache = Cache()
+    ledger: Ledger = Ledger()
+    spend: Spend = Spend()
+    log: Log = Log(json=True)
+
+    @model_validator(mode="after")
+    def _refers_to_providers(self) -> Self:
+        models = self.models.model_dump(mode="json")
+        problems = [
+            InitErrorDetails(type=expected(what), loc=key, input=None)
+            for key, what in dangling(self.providers, models)
+        ]
+        if problems:
+            raise ValidationError.from_exception_data("Settings", problems, hide_input=True)
+        return self

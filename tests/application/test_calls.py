@@ -1,0 +1,362 @@
+"""The use cases: checked, recorded, answered, settled, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hexgate.adapters.cache.memory import in_memory
+from hexgate.adapters.ledger.memory import MemoryLedger
+from hexgate.application.books import Books
+from hexgate.application.complete import Complete
+from hexgate.application.pipeline import unite
+from hexgate.application.policies.record import Recorded
+from hexgate.application.prepare import Defaults, Prepare
+from hexgate.application.requests import Request
+from hexgate.application.stream import Ending, StreamComplete
+from hexgate.domain.answer import Chunk, Finish, Finished, TextDelta, UsageUpdate
+from hexgate.domain.call import CacheMode, Options
+from hexgate.domain.catalog import ModelCard, Target
+from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.errors import (
+    BadResponse,
+    Interrupted,
+    InvalidRequest,
+    NoEligibleTarget,
+    Overloaded,
+    PriceUnknown,
+    SpendLimitExceeded,
+    StoreUnavailable,
+    UnknownModel,
+)
+from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
+from hexgate.domain.price import Price, Rates
+from hexgate.domain.routing import Routes
+from hexgate.domain.spec import Params, Spec
+from hexgate.domain.usage import Usage
+from hexgate.ports.ledger import Ledger
+from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script, script
+
+# A dollar per million tokens in, two out: 1,000 and 2,000 nano-USD a token.
+PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
+
+
+class Catalog:
+    """One priced model, one without a price."""
+
+    def card(self, target: Target) -> ModelCard:
+        if target.model == "free":
+            return ModelCard(target=target)
+        return ModelCard(target=target, max_output_tokens=50, price=PRICE)
+
+    def vendors_of(self, model: str) -> tuple[str, ...]:
+        return ()
+
+
+class BrokenLedger(MemoryLedger):
+    """Cannot be written."""
+
+    async def begin(self, intent: Intent) -> None:
+        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
+
+
+class Desk:
+    """Both use cases over one fake provider."""
+
+    def __init__(
+        self,
+        leaf: FakeProvider,
+        ledger: Ledger | None = None,
+        defaults: Defaults | None = None,
+        mode: CacheMode = CacheMode.BYPASS,
+    ) -> None:
+        self.clock = FakeClock()
+        self.leaf = leaf
+        self.ledger = ledger or MemoryLedger()
+        self.observer = RecordingObserver()
+        routes = Routes(providers={"fake": "fake", "other": "fake"})
+        prepare = Prepare(routes, Catalog(), self.clock, defaults or Defaults())
+        recorded = Recorded(leaf, "fake", self.clock)
+        provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60)
+        books = Books(self.ledger, self.clock, self.observer)
+        self.complete = Complete(prepare, provider, books, self.clock)
+        self.stream = StreamComplete(prepare, provider, books, self.clock)
+
+    def request(self, text: str = "Hello there", **fields: Any) -> Request:
+        """One request; `model`, `params` and any option may be given."""
+        spec = Spec(
+            model=str(fields.pop("model", "fake/m")),
+            messages=(Message(Role.USER, (Text(text),)),),
+            params=fields.pop("params", Params()),
+        )
+        return Request(
+            call_id="c1",
+            tenant="acme",
+            spec=spec,
+            options=Options(**fields),
+            deadline=self.clock.monotonic() + 60,
+        )
+
+    async def entry(self) -> Entry:
+        """The only row of the ledger."""
+        entry = await self.ledger.get("c1")
+        assert entry is not None
+        return entry
+
+    async def settlement(self) -> Settlement:
+        """Its settlement, which the observer was told as well."""
+        settlement = (await self.entry()).settlement
+        assert settlement is not None
+        assert self.observer.settlements == [settlement]
+        return settlement
+
+
+async def test_an_answer_is_priced_and_settled_before_it_is_handed_out() -> None:
+    desk = Desk(FakeProvider("one two"))
+    answer = await desk.complete(desk.request())
+    assert answer.completion.parts == (Text("one two"),)
+    # FakeProvider reports 10 tokens in and one per word out: 10 * 1,000 and 2 * 2,000.
+    assert (answer.receipt.cost.input_nanos, answer.receipt.cost.output_nanos) == (10_000, 4_000)
+    row = await desk.settlement()
+    assert (row.state, row.finish, row.cost) == (CallState.SETTLED, "stop", answer.receipt.cost)
+    assert [one.failure for one in row.attempts] == [""]
+
+
+async def test_the_hold_is_the_worst_case_and_stands_before_the_provider_is_called() -> None:
+    gate = asyncio.Event()
+    desk = Desk(FakeProvider(gate=gate))
+    task = asyncio.create_task(desk.complete(desk.request()))
+    await desk.leaf.entered.wait()
+    entry = await desk.entry()
+    assert entry.state is CallState.PENDING
+    # 7 tokens in (3 for the text, 4 for the message), 50 out at the most: the model's own limit.
+    assert entry.intent.hold_nanos == 7 * 1_000 + 50 * 2_000
+    gate.set()
+    await task
+
+
+async def test_without_a_ledger_no_provider_is_called() -> None:
+    desk = Desk(FakeProvider(), BrokenLedger())
+    with pytest.raises(StoreUnavailable):
+        await desk.complete(desk.request())
+    with pytest.raises(StoreUnavailable):
+        await desk.stream(desk.request())
+    assert desk.leaf.calls == []
+
+
+async def test_a_failed_call_is_settled_as_failed_and_its_error_carries_the_receipt() -> None:
+    desk = Desk(FakeProvider(Overloaded("busy", http_status=503)))
+    with pytest.raises(Overloaded) as caught:
+        await desk.complete(desk.request())
+    row = await desk.settlement()
+    assert (row.state, row.failure) == (CallState.FAILED, "PROVIDER_OVERLOADED")
+    assert row.cost.total_nanos == 0
+    receipt = caught.value.receipt
+    assert receipt is not None
+    assert [one.http_status for one in receipt.attempts] == [503]
+
+
+async def test_a_bug_in_an_adapter_still_settles_the_call() -> None:
+    desk = Desk(FakeProvider(RuntimeError("secret")))
+    with pytest.raises(RuntimeError):
+        await desk.complete(desk.request())
+    assert (await desk.settlement()).failure == "INTERNAL"
+
+
+async def test_a_cancelled_call_is_charged_for_its_input_as_an_estimate() -> None:
+    desk = Desk(FakeProvider(gate=asyncio.Event()))
+    task = asyncio.create_task(desk.complete(desk.request()))
+    await desk.leaf.entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    row = await desk.settlement()
+    assert row.state is CallState.CANCELLED
+    assert row.usage == Usage(uncached_input=7, estimated=True)
+    assert (row.cost.total_nanos, row.cost.estimated) == (7_000, True)
+
+
+async def test_missing_usage_is_estimated_and_said_to_be() -> None:
+    end = Finished(finish=Finish.STOP, usage=None, model="m")
+    silent = Script((*script("twelve chars").chunks[:-1], end))
+    desk = Desk(FakeProvider(silent))
+    answer = await desk.complete(desk.request())
+    assert answer.receipt.usage == Usage(uncached_input=7, output=3, estimated=True)
+    assert answer.receipt.cost.estimated
+
+
+async def read(desk: Desk, request: Request) -> list[Chunk | Ending]:
+    """One stream, whole."""
+    items: list[Chunk | Ending] = []
+    async with aclosing(await desk.stream(request)) as delivery:
+        async for item in delivery:
+            items.append(item)
+            if isinstance(item, Ending):
+                break
+    return items
+
+
+async def test_a_stream_is_settled_before_its_end_is_told() -> None:
+    desk = Desk(FakeProvider("one two"))
+    async with aclosing(await desk.stream(desk.request())) as delivery:
+        while not isinstance(item := await anext(delivery), Ending):
+            assert (await desk.entry()).state is CallState.PENDING
+        assert (await desk.settlement()).state is CallState.SETTLED
+        assert item.receipt.cost.total_nanos == 14_000
+    assert desk.leaf.closed == 1
+
+
+async def test_a_stream_and_a_whole_answer_cost_the_same() -> None:
+    whole = Desk(FakeProvider("one two three"))
+    streamed = Desk(FakeProvider("one two three"))
+    answer = await whole.complete(whole.request())
+    *_, ending = await read(streamed, streamed.request())
+    assert isinstance(ending, Ending)
+    assert ending.receipt.cost == answer.receipt.cost
+    assert ending.receipt.usage == answer.receipt.usage
+
+
+async def test_a_stream_that_breaks_is_an_interruption_that_says_what_was_delivered() -> None:
+    cut = Script((TextDelta(0, "one "), TextDelta(0, "two")), BadResponse("no terminal marker"))
+    desk = Desk(FakeProvider(cut))
+    with pytest.raises(Interrupted, match="after 7 characters") as caught:
+        await read(desk, desk.request())
+    receipt = caught.value.receipt
+    assert receipt is not None
+    assert receipt.delivered_chars == 7
+    assert receipt.usage == Usage(uncached_input=7, output=2, estimated=True)
+    row = await desk.settlement()
+    assert (row.state, row.failure) == (CallState.FAILED, "STREAM_INTERRUPTED")
+
+
+async def test_a_stream_that_only_stops_is_an_interruption_too() -> None:
+    class Stopping(FakeProvider):
+        async def open(self, call: object) -> object:  # type: ignore[override]  # ends early
+            class Stream:
+                request_id = ""
+
+                def __aiter__(self) -> object:
+                    return self
+
+                async def __anext__(self) -> Chunk:
+                    raise StopAsyncIteration
+
+                async def aclose(self) -> None:
+                    pass
+
+            return Stream()
+
+    desk = Desk(Stopping())
+    with pytest.raises(Interrupted):
+        await read(desk, desk.request())
+
+
+async def test_a_reader_who_leaves_pays_for_what_was_delivered() -> None:
+    running = (TextDelta(0, "one two "), UsageUpdate(Usage(uncached_input=9, output=1)))
+    desk = Desk(FakeProvider(Script((*running, *script("x").chunks))))
+    delivery = await desk.stream(desk.request())
+    for _ in running:
+        await anext(delivery)
+    await delivery.aclose()
+    row = await desk.settlement()
+    assert row.state is CallState.CANCELLED
+    # Input as the provider reported it, output as delivered: 8 characters are 2 tokens.
+    assert row.usage == Usage(uncached_input=9, output=2, estimated=True)
+    assert desk.leaf.closed == 1
+
+
+@pytest.mark.parametrize("after", range(6))
+async def test_leaving_after_any_chunk_settles_once_and_closes_the_provider(after: int) -> None:
+    desk = Desk(FakeProvider("a b c d"))
+    delivery = await desk.stream(desk.request())
+    for _ in range(after):
+        await anext(delivery)
+    await delivery.aclose()
+    await delivery.aclose()
+    expected = CallState.SETTLED if after == 6 else CallState.CANCELLED
+    assert (await desk.settlement()).state is expected
+    assert desk.leaf.closed == 1
+
+
+async def test_a_hit_reaches_no_provider_costs_nothing_and_is_marked() -> None:
+    desk = Desk(FakeProvider("one two"), mode=CacheMode.READ_WRITE)
+    first = await desk.complete(desk.request())
+    again = await desk.complete(desk.request())
+    assert again.completion.parts == first.completion.parts
+    assert (again.receipt.cache_hit, again.receipt.cost.total_nanos) == (True, 0)
+    *_, ending = await read(desk, desk.request())
+    assert isinstance(ending, Ending)
+    assert ending.receipt.cache_hit
+    assert len(desk.leaf.calls) == 1
+
+
+async def test_the_output_is_bounded_by_wish_default_and_model() -> None:
+    desk = Desk(FakeProvider(), defaults=Defaults(max_output_tokens=40))
+    wishes: list[tuple[Params, int]] = [
+        (Params(max_output_tokens=9), 9),
+        (Params(), 40),
+        (Params(max_output_tokens=9_000), 50),
+    ]
+    for params, _ in wishes:
+        await desk.complete(desk.request(params=params))
+    assert [call.max_output_tokens for call in desk.leaf.calls] == [most for _, most in wishes]
+
+
+async def test_a_wish_above_the_models_limit_is_met_with_a_warning() -> None:
+    desk = Desk(FakeProvider())
+    answer = await desk.complete(desk.request(params=Params(max_output_tokens=51)))
+    assert [warned.code for warned in answer.warnings] == ["PARAM_CLAMPED"]
+
+
+async def test_the_configured_model_serves_a_request_that_names_none() -> None:
+    desk = Desk(FakeProvider(), defaults=Defaults(model="fake/house"))
+    await desk.complete(desk.request(model=""))
+    assert desk.leaf.calls[0].model == "house"
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"model": "nobody/x"}, UnknownModel),
+        ({"model": ""}, InvalidRequest),
+        ({"max_cost_nanos": 106_999}, SpendLimitExceeded),
+        ({"max_cost_nanos": 1, "model": "fake/free"}, PriceUnknown),
+        ({"max_output_price": 2 * 10**9 - 1}, NoEligibleTarget),
+        ({"max_input_price": 10**9 - 1}, NoEligibleTarget),
+    ],
+)
+async def test_a_refused_request_reaches_neither_provider_nor_ledger(
+    fields: dict[str, Any], error: type[Exception]
+) -> None:
+    desk = Desk(FakeProvider())
+    with pytest.raises(error):
+        await desk.complete(desk.request(**fields))
+    assert desk.leaf.calls == []
+    assert await desk.ledger.get("c1") is None
+
+
+async def test_a_bound_that_just_fits_lets_the_call_pass() -> None:
+    desk = Desk(FakeProvider())
+    assert await desk.complete(desk.request(max_cost_nanos=107_000, max_output_price=2 * 10**9))
+
+
+async def test_the_gateways_own_bound_holds_for_every_call() -> None:
+    desk = Desk(FakeProvider(), defaults=Defaults(max_cost_nanos=1_000))
+    with pytest.raises(SpendLimitExceeded):
+        await desk.complete(desk.request(max_cost_nanos=10**12))
+
+
+async def test_times_are_the_clocks() -> None:
+    gate = asyncio.Event()
+    desk = Desk(FakeProvider(gate=gate))
+    task = asyncio.create_task(desk.complete(desk.request()))
+    await desk.leaf.entered.wait()
+    desk.clock.advance(2.5)
+    gate.set()
+    receipt = (await task).receipt
+    assert (receipt.total_s, receipt.provider_s) == (2.5, 2.5)
+    assert replace(receipt.attempts[0]).duration_s == 2.5
