@@ -14,4 +14,10 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait at least so long."""
-        await asyncio.sleep(seconds)
+        until = time.monotonic() + seconds
+        while True:
+            await asyncio.sleep(seconds)
+            # uvloop's timers count whole milliseconds and fire up to one too early.
+            seconds = until - time.monotonic()
+            if seconds <= 0:
+                return

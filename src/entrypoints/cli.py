@@ -51,7 +51,8 @@ def serve(
     from hexgate.entrypoints import logs
     from hexgate.entrypoints.config.errors import ConfigError
     from hexgate.entrypoints.config.load import load
-    from hexgate.entrypoints.server import AddressInUse, Gateway, serve
+    from hexgate.entrypoints.resources import CannotStart
+    from hexgate.entrypoints.server import Gateway, serve
 
     environ = dict(os.environ)
     if listen:
@@ -59,12 +60,9 @@ def serve(
     if admin_listen:
         environ["HEXGATE_ADMIN_LISTEN"] = admin_listen
     try:
-        loaded = load(config, environ)
+        settings = load(config, environ, notice=_note)
     except ConfigError as error:
         _fail(str(error))
-    for notice in loaded.notices:
-        typer.echo(notice, err=True)
-    settings = loaded.settings
     logs.configure(settings.log.level, as_json=settings.log.as_json)
 
     def ready(gateway: Gateway) -> None:
@@ -72,8 +70,8 @@ def serve(
         sys.stdout.flush()
 
     try:
-        _run(serve(settings, loaded.revision, ready))
-    except AddressInUse as error:
+        _run(serve(settings, ready))
+    except CannotStart as error:
         _fail(str(error))
 
 
@@ -129,14 +127,15 @@ def check_config(
     file: Annotated[Path, typer.Argument(help="The YAML file to check.")],
 ) -> None:
     """Check a configuration file whole and say what it would do. Secrets are never shown."""
+    from hexgate.entrypoints.config.describe import describe
     from hexgate.entrypoints.config.errors import ConfigError
-    from hexgate.entrypoints.config.load import describe, load
+    from hexgate.entrypoints.config.load import load
 
     try:
-        loaded = load(file, dict(os.environ))
+        settings = load(file, os.environ, notice=_note)
     except ConfigError as error:
         _fail(str(error))
-    for line in (*loaded.notices, *describe(loaded.settings)):
+    for line in describe(settings):
         typer.echo(line)
 
 
@@ -172,6 +171,10 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _fail(text: str) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import structlog
 from dependency_injector import containers, providers
@@ -28,7 +29,7 @@ from hexgate.application.stream import StreamComplete
 from hexgate.domain.call import CacheMode, Timeouts
 from hexgate.domain.catalog import Target
 from hexgate.domain.routing import Routes
-from hexgate.entrypoints.settings import Settings, nanos
+from hexgate.entrypoints.settings import Card, Settings, nanos
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.cache import CompletionCache
 from hexgate.ports.catalog import ModelCatalog
@@ -46,11 +47,35 @@ class Leaves:
     by_name: Mapping[str, Provider]
 
 
-def build_catalog(settings: Settings) -> ModelCatalog:
+def build_catalog(settings: Settings, clock: Clock) -> ModelCatalog:
     """Prices and facts, with the configuration's own on top."""
     kinds = {name: provider.kind for name, provider in settings.providers.items()}
-    overrides = {name: Override.of(card) for name, card in settings.models.cards.items()}
-    return Catalog(kinds, overrides)
+    overrides = {f"{name}/*": FREE for name, kind in kinds.items() if kind == "ollama"}
+    overrides |= {f"{name}/*": PRETEND for name, kind in kinds.items() if kind == "simulator"}
+    overrides |= {name: _override(card) for name, card in settings.models.cards.items()}
+    return Catalog(kinds, clock, overrides)
+
+
+def _override(card: Card) -> Override:
+    context, output = card.context_tokens or 0, card.max_output_tokens or 0
+    price = card.price
+    if price is None:
+        return Override(context_tokens=context, max_output_tokens=output)
+    return Override(
+        input=price.input_usd_per_mtok,
+        output=price.output_usd_per_mtok,
+        cache_read=price.cache_read_usd_per_mtok,
+        cache_write=price.cache_write_usd_per_mtok,
+        cache_write_1h=price.cache_write_1h_usd_per_mtok,
+        context_tokens=context,
+        max_output_tokens=output,
+    )
+
+
+# One's own machine sends no invoice.
+FREE = Override(input=Decimal(0), output=Decimal(0))
+# Play money, so that limits and reports have something to work on: $1 in, $2 out per million.
+PRETEND = Override(input=Decimal(1), output=Decimal(2))
 
 
 def build_limiter(settings: Settings, clock: Clock) -> Limiter:
@@ -179,7 +204,7 @@ class Container(containers.DeclarativeContainer):
 
     # Engines
     clock = providers.Singleton(SystemClock)
-    catalog = providers.Singleton(build_catalog, settings)
+    catalog = providers.Singleton(build_catalog, settings, clock)
     limiter = providers.Singleton(build_limiter, settings, clock)
     breaker = providers.Singleton(build_breaker, settings, clock)
     cache = providers.Singleton(build_cache, settings, clock)

@@ -87,6 +87,8 @@ def _reference(key: str) -> dict[str, object]:
     }
 
 
+_TEXT = {"type": "string", "writeOnly": True}
+
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 BaseUrl = Annotated[
@@ -96,7 +98,10 @@ Secret = Annotated[
     SecretStr,
     AfterValidator(_visible),
     Field(description="The key: text, {env: NAME} or {file: path}."),
-    WithJsonSchema({"anyOf": [{"type": "string"}, _reference("env"), _reference("file")]}),
+    WithJsonSchema({"anyOf": [_TEXT, _reference("env"), _reference("file")]}),
+]
+MaybeSecret = Annotated[
+    Secret | None, Field(description="The key, if any: text, {env: NAME} or {file: path}.")
 ]
 Transport = Annotated[
     Literal["http", "sdk"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import msgspec
 import structlog
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -13,22 +14,35 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def configure(level: str, *, as_json: bool) -> None:
     """Set up logging for this process; `level` is debug, info, warning or error."""
     number = _LEVELS[level]
-    render: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Locals would hold prompts and keys; a plain traceback holds neither.
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Locals would hold prompts and keys; a plain traceback holds neither.
-            structlog.processors.format_exc_info,
-            render,
-        ],
+        processors=[*shared, _json() if as_json else _text()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(
+            structlog.BytesLoggerFactory(sys.stderr.buffer)
+            if as_json
+            else structlog.PrintLoggerFactory(sys.stderr)
+        ),
         cache_logger_on_first_use=True,
     )
     # Libraries log through the standard module; their warnings are worth seeing, no more.
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def _json() -> structlog.typing.Processor:
+    # A log line per call: msgspec takes half the time of the standard encoder.
+    encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+    def render(_logger: object, _name: str, event: structlog.typing.EventDict) -> bytes:
+        return encode(event)
+
+    return render
+
+
+def _text() -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

@@ -35,9 +35,8 @@ def _references(models: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
     yield from _each(("models", "fallbacks"), models.get("fallbacks"))
     aliases = models.get("aliases")
     for alias, targets in aliases.items() if isinstance(aliases, Mapping) else ():
-        if isinstance(targets, str):
-            yield ("models", "aliases", alias), targets
-        yield from _each(("models", "aliases", alias), targets)
+        listed = [targets] if isinstance(targets, str) else targets
+        yield from _each(("models", "aliases", alias), listed)
     cards = models.get("cards")
     for target in cards if isinstance(cards, Mapping) else ():
         yield ("models", "cards", target), str(target)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import structlog
@@ -13,10 +14,16 @@ import structlog
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.providers import vendors
 from hexgate.adapters.providers.transports.http import open_session
+from hexgate.domain.errors import StoreUnavailable
 from hexgate.entrypoints.container import Leaves
-from hexgate.entrypoints.settings import AnyProvider, Settings, Simulator
+from hexgate.entrypoints.settings import AnyProvider, OpenAI, Settings, Simulator
 from hexgate.ports.ledger import Ledger
 from hexgate.ports.provider import Provider
+
+
+class CannotStart(Exception):
+    """The server cannot be what it is told to be; the message names the key and the remedy."""
+
 
 _log = structlog.get_logger("hexgate.server")
 
@@ -27,7 +34,12 @@ async def open_ledger(settings: Settings, stack: AsyncExitStack) -> Ledger:
         return MemoryLedger()
     from hexgate.adapters.ledger.sqlite import open_sqlite
 
-    ledger = await asyncio.to_thread(open_sqlite, Path(settings.ledger.path))
+    try:
+        ledger = await asyncio.to_thread(open_sqlite, Path(settings.ledger.path))
+    except StoreUnavailable as error:
+        raise CannotStart(f"ledger.path: {error.message}") from error
+    if ledger.warning:
+        _log.warning(ledger.warning)
     stack.push_async_callback(asyncio.to_thread, ledger.close)
     count = await ledger.sweep(time.time())
     if count:
@@ -48,25 +60,32 @@ async def open_leaves(settings: Settings, stack: AsyncExitStack) -> Leaves:
 async def _open(
     name: str, wish: AnyProvider, session: aiohttp.ClientSession, stack: AsyncExitStack
 ) -> Provider:
+    kind, base_url, key, transport = _access(wish)
     if isinstance(wish, Simulator):
         base_url = await _simulate(wish, stack)
+    try:
         provider, close = vendors.build(
-            "openai_compatible", name, base_url=base_url, api_key="simulated", session=session
-        )
-    else:
-        key = wish.api_key.get_secret_value() if wish.api_key else ""
-        # An SDK takes a second or two to import; the loop has other things to do.
-        provider, close = vendors.build(
-            wish.kind,
+            kind,
             name,
-            base_url=wish.base_url or "",
+            base_url=base_url,
             api_key=key,
-            transport=wish.transport,
+            transport=transport,
             session=session,
-            organization=getattr(wish, "organization", None) or "",
+            monotonic=time.monotonic,
+            organization=wish.organization or "" if isinstance(wish, OpenAI) else "",
         )
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
     stack.push_async_callback(close)
     return provider
+
+
+def _access(wish: AnyProvider) -> tuple[str, str, str, Literal["http", "sdk"]]:
+    """Kind, base URL, key and transport of a provider; empty where there is none."""
+    if isinstance(wish, Simulator):
+        return "openai_compatible", "", "simulated", "http"
+    key = wish.api_key.get_secret_value() if wish.api_key else ""
+    return wish.kind, wish.base_url or "", key, wish.transport
 
 
 async def _simulate(wish: Simulator, stack: AsyncExitStack) -> str:

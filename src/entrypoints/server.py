@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -21,7 +22,7 @@ from hexgate.entrypoints.grpc.admin import AdminMethods
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
 from hexgate.entrypoints.grpc.running import Calls
-from hexgate.entrypoints.resources import open_leaves, open_ledger
+from hexgate.entrypoints.resources import CannotStart, open_leaves, open_ledger
 from hexgate.entrypoints.settings import Settings
 from hexgate.ports.clock import Clock
 from hexgate.ports.ledger import Ledger
@@ -60,24 +61,22 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running(settings: Settings, revision: str = "") -> AsyncIterator[Gateway]:
+async def running(settings: Settings) -> AsyncIterator[Gateway]:
     """Open everything that is configured and serve; on exit drain, then close in reverse."""
     async with AsyncExitStack() as stack:
         ledger = await open_ledger(settings, stack)
         leaves = await open_leaves(settings, stack)
-        yield await stack.enter_async_context(serving(settings, leaves, ledger, revision))
+        yield await stack.enter_async_context(serving(settings, leaves, ledger))
 
 
 @asynccontextmanager
-async def serving(
-    settings: Settings, leaves: Leaves, ledger: Ledger, revision: str = ""
-) -> AsyncIterator[Gateway]:
+async def serving(settings: Settings, leaves: Leaves, ledger: Ledger) -> AsyncIterator[Gateway]:
     """Serve these providers and this ledger, which stay their owner's to close."""
     container = Container(settings=settings, leaves=leaves, ledger=ledger)
     container.check_dependencies()
     clock: Clock = container.clock()
     calls = Calls(settings.server.max_calls)
-    gateway = await _start(settings, container, calls, clock, revision)
+    gateway = await _start(settings, container, calls, clock)
     watch = asyncio.create_task(_watch(calls, ledger, clock, settings.server.write_timeout_s))
     # What lives as long as the process is not worth looking at again in each collection.
     gc.collect()
@@ -91,9 +90,7 @@ async def serving(
             await watch
 
 
-async def _start(
-    settings: Settings, container: Container, calls: Calls, clock: Clock, revision: str
-) -> Gateway:
+async def _start(settings: Settings, container: Container, calls: Calls, clock: Clock) -> Gateway:
     wish = settings.server
     boundary = Boundary(
         calls,
@@ -103,7 +100,7 @@ async def _start(
         default_deadline_s=wish.deadline_s,
     )
     completion = CompletionMethods(container.complete(), container.stream(), uuid7)
-    admin = AdminMethods(calls, revision, clock.now())
+    admin = AdminMethods(calls, _revision(settings), clock.now())
     options = listen.options(wish.max_request_bytes, wish.max_deadline_s)
     public_server, admin_server = aio.server(options=options), aio.server(options=options)
     for service in services.PUBLIC:
@@ -135,14 +132,15 @@ def _bind(server: aio.Server, address: str, key: str) -> str:
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise AddressInUse(
+        raise CannotStart(
             f"{key}: cannot listen on {address}; is another process on this port?"
         ) from error
     return f"{host}:{port}"
 
 
-class AddressInUse(Exception):
-    """The server cannot listen where it was told to."""
+def _revision(settings: Settings) -> str:
+    """A short hash of the configuration in force. Secrets are masked before it is taken."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
 
 
 async def _watch(calls: Calls, ledger: Ledger, clock: Clock, write_timeout_s: float) -> None:
@@ -169,11 +167,11 @@ async def _sweep(ledger: Ledger, clock: Clock) -> None:
 Announce = Callable[[Gateway], None]
 
 
-async def serve(settings: Settings, revision: str, announce: Announce) -> None:
+async def serve(settings: Settings, announce: Announce) -> None:
     """Serve until SIGTERM or SIGINT, then drain. A second signal cuts the drain short."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    async with running(settings, revision) as gateway:
+    async with running(settings) as gateway:
 
         def asked() -> None:
             if stop.is_set():

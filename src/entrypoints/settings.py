@@ -18,6 +18,7 @@ from hexgate.entrypoints.fields import (
     Count,
     Level,
     Many,
+    MaybeSecret,
     ModelName,
     ProviderName,
     Seconds,
@@ -165,7 +166,7 @@ class Ollama(Provider):
     """Ollama, by its own protocol."""
 
     kind: Literal["ollama"]
-    api_key: Secret | None = None
+    api_key: MaybeSecret = None
     base_url: BaseUrl = None
     transport: Literal["http"] = Field(
         default="http", description="http: the gateway's own client."
@@ -176,7 +177,7 @@ class Compatible(Provider):
     """Any server that speaks the OpenAI protocol."""
 
     kind: Literal["openai_compatible"]
-    api_key: Secret | None = None
+    api_key: MaybeSecret = None
     base_url: Url = Field(description="Where it is, a URL with its version: http://host:8000/v1.")
     transport: Transport = "http"
 
@@ -194,7 +195,7 @@ class LocalCompatible(Provider):
     """A known server, run by oneself, that speaks the OpenAI protocol."""
 
     kind: Local
-    api_key: Secret | None = None
+    api_key: MaybeSecret = None
     base_url: BaseUrl = None
     transport: Transport = "http"
 
@@ -365,7 +366,11 @@ class Settings(Section):
     """Everything the gateway is told. Each section but `providers` may be absent."""
 
     server: Server = Server()
-    providers: Mapping[ProviderName, AnyProvider] = Field(min_length=1, max_length=64)
+    providers: Mapping[ProviderName, AnyProvider] = Field(
+        min_length=1,
+        max_length=64,
+        description="Providers by name, at least one, such as sim: {kind: simulator}.",
+    )
     models: Models = Models()
     retry: Retry = Retry()
     max_attempts: int = Field(

@@ -54,6 +54,8 @@ class Scope(Generic[Res]):
         await self.context.write(event)
         running.writing_since = None
         running.sequence += 1
+        if running.cause is not None:
+            raise running.cause
 
     def trailers(self) -> Trailers:
         """Identifiers travel in trailers: headers would commit the client's retry."""
@@ -145,14 +147,12 @@ class Boundary:
         if isinstance(error, aio.AbortError):
             raise error
         running = scope.running
-        if isinstance(error, asyncio.CancelledError):
-            if running.cause is not None:
+        if running.cause is not None:
+            if isinstance(error, asyncio.CancelledError):
                 running.task.uncancel()
-                error = running.cause
-                error.receipt = running.receipt
-            elif running.task.cancelling():
-                raise error
-        elif not isinstance(error, Exception):
+            error = running.cause
+            error.receipt = running.receipt
+        elif _passes(error, running.task):
             raise error
         known = error if isinstance(error, GatewayError) else self._incident(scope, error)
         if known.detail:
@@ -195,6 +195,13 @@ class Boundary:
                 return Unreadable(_invalid(f"the request is no {request.DESCRIPTOR.full_name}"))
 
         return read
+
+
+def _passes(error: BaseException, task: asyncio.Task[object]) -> bool:
+    """Whether this ends the task itself: a real cancellation, or the end of the process."""
+    if isinstance(error, asyncio.CancelledError):
+        return task.cancelling() > 0
+    return not isinstance(error, Exception)
 
 
 def _readable(message: Req | Unreadable) -> Req:

@@ -56,6 +56,7 @@ class CompletionMethods:
         request = self._request(message, scope, streamed=True)
         wish = _delivering(message.stream)
         delivery = await self._stream(request)
+        scope.running.release = delivery.aclose
         try:
             async with aclosing(Paced(delivery)) as paced:
                 await _deliver(delivery, paced, wish, scope)

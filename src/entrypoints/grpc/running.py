@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from hexgate.domain.errors import (
@@ -26,12 +27,18 @@ class Running:
     sequence: int = 0  # of the last event sent
     writing_since: float | None = None  # loop time, while a write waits for the reader
     timer: asyncio.TimerHandle | None = None
+    # Closes the provider's connection and settles the call, while the call's task cannot.
+    release: Callable[[], Awaitable[None]] | None = None
 
     def interrupt(self, cause: GatewayError) -> None:
-        """End the call with this error, at its next await. The first cause wins."""
+        """End the call with this error at its next await, or after the write that is under way.
+
+        A write is never cancelled: grpc could then send no status. The first cause wins.
+        """
         if self.cause is None and not self.task.done():
             self.cause = cause
-            self.task.cancel()
+            if self.writing_since is None:
+                self.task.cancel()
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +50,7 @@ class Calls:
     _running: set[Running] = field(default_factory=set)
     _draining: bool = False
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
+    _releasing: set[asyncio.Future[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._empty.set()
@@ -103,14 +111,24 @@ class Calls:
             running.interrupt(ShuttingDown("the gateway is shutting down; the call was cut off"))
 
     def interrupt_stalled(self, longer_than_s: float) -> None:
-        """End the streams whose reader has not taken an event for so long."""
+        """Give up the streams whose reader has not taken an event for so long.
+
+        Their provider is closed and their place is free at once. The status follows when the reader
+        takes the event that is under way, if it ever does.
+        """
         now = asyncio.get_running_loop().time()
         for running in list(self._running):
             since = running.writing_since
-            if since is not None and now - since > longer_than_s:
-                running.interrupt(
-                    SlowReader(
-                        f"the reader took no event for {longer_than_s:g} s; the stream was closed",
-                        metadata={"limitS": f"{longer_than_s:g}"},
-                    )
+            if since is None or now - since <= longer_than_s or running.cause is not None:
+                continue
+            running.interrupt(
+                SlowReader(
+                    f"the reader took no event for {longer_than_s:g} s; the stream was closed",
+                    metadata={"limitS": f"{longer_than_s:g}"},
                 )
+            )
+            if running.release is not None:
+                task = asyncio.ensure_future(running.release())
+                self._releasing.add(task)
+                task.add_done_callback(self._releasing.discard)
+            self.leave(running)

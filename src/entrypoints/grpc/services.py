@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf import message_factory
@@ -35,7 +35,7 @@ PUBLIC: tuple[ServiceDescriptor, ...] = (
     prompt_service_pb2.DESCRIPTOR.services_by_name["PromptService"],
 )
 # grpc's own type of a handler is invariant in both messages, so a table of them has no other type.
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 def completion(boundary: Boundary, methods: CompletionMethods) -> Mapping[str, Handler]:

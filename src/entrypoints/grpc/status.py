@@ -19,6 +19,7 @@ DOMAIN = "hexgate"
 # Peers reject trailers above 8 to 16 KiB, some of them at random, and the message travels twice.
 MAX_MESSAGE_BYTES = 1024
 MAX_DETAILS_BYTES = 4096
+MAX_METADATA_BYTES = 1536
 MAX_ATTEMPTS = 8
 
 Trailers = tuple[tuple[str, str | bytes], ...]
@@ -177,7 +178,15 @@ def _failure(error: GatewayError, last_sequence: int) -> Message:
 
 
 def _clipped(metadata: dict[str, str]) -> dict[str, str]:
-    return {key: value[:256] for key, value in metadata.items()}
+    kept: dict[str, str] = {}
+    left = MAX_METADATA_BYTES
+    for key, value in metadata.items():
+        short = value[:256]
+        left -= len(key.encode()) + len(short.encode())
+        if left < 0:
+            break
+        kept[key] = short
+    return kept
 
 
 def _packed(message: Message) -> AnyProto:

@@ -1,0 +1,60 @@
+"""One log line per call: who, where, how it ended, what it took. Never what was said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection
+
+from structlog.typing import FilteringBoundLogger
+
+from hexgate.domain.ledger import Intent, Settlement
+
+
+class CallLog:
+    """An Observer that writes one line, `call ended`, at level info.
+
+    Labels are the caller's own words, so only those named in `labels` are written. What cannot be
+    written, because the file is full or closed, is lost in silence: a log must not fail a call.
+    """
+
+    def __init__(self, logger: FilteringBoundLogger, labels: Collection[str] = ()) -> None:
+        self._info = logger.info
+        self._labels = tuple(labels)
+
+    def ended(self, intent: Intent, settlement: Settlement) -> None:
+        """See Observer."""
+        with contextlib.suppress(OSError, ValueError):
+            self._info("call ended", **_fields(intent, settlement), **self._chosen(intent))
+
+    def _chosen(self, intent: Intent) -> dict[str, dict[str, str]]:
+        if not self._labels:
+            return {}
+        labels = intent.labels
+        return {"labels": {name: labels[name] for name in self._labels if name in labels}}
+
+
+def _fields(intent: Intent, settlement: Settlement) -> dict[str, str | int | float | bool | None]:
+    usage, cost = settlement.usage, settlement.cost
+    return {
+        "call_id": intent.call_id,
+        "tenant": intent.tenant,
+        "provider": settlement.provider,
+        "model": settlement.model,
+        "streamed": intent.streamed,
+        "state": settlement.state.value,
+        "finish": settlement.finish,
+        "failure": settlement.failure,
+        "input_tokens": usage.input,
+        "cached_tokens": usage.cache_read,
+        "output_tokens": usage.output,
+        "estimated": usage.estimated,
+        "cost_nanos": None if cost.unknown else cost.total_nanos,
+        "duration_ms": _ms(intent.started_at, settlement.ended_at),
+        "ttft_ms": _ms(intent.started_at, settlement.first_token_at),
+        "attempts": len(settlement.attempts),
+    }
+
+
+def _ms(start: float, end: float | None) -> float | None:
+    """Milliseconds between two records; the wall clock may have been set back in between."""
+    return None if end is None else round(max(0.0, end - start) * 1000, 3)

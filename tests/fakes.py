@@ -1,0 +1,252 @@
+"""Hand-written stand-ins for the ports, shared by all tests."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+from hexgate.domain.answer import (
+    OUTPUT,
+    Chunk,
+    Completion,
+    Finish,
+    Finished,
+    PartFinished,
+    TextDelta,
+    Warned,
+)
+from hexgate.domain.assemble import Assembler
+from hexgate.domain.call import Attempts, Call, Options
+from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.errors import BadResponse
+from hexgate.domain.ledger import Intent, Settlement
+from hexgate.domain.spec import Spec
+from hexgate.domain.usage import Usage
+
+
+def call(text: str = "Hello", **overrides: Any) -> Call:
+    """A call that says `text` to `m`; any field of Call may be given instead."""
+    fields: dict[str, Any] = {
+        "call_id": "call-1",
+        "tenant": "acme",
+        "model": "m",
+        "spec": Spec(model="m", messages=(Message(Role.USER, (Text(text),)),)),
+        "options": Options(),
+        "deadline": 1e9,
+        "max_output_tokens": 100,
+        "attempts": Attempts(8),
+        "input_tokens": 10,
+    }
+    return Call(**(fields | overrides))
+
+
+class FakeClock:
+    """Time stands still until it is advanced. `monotonic` and `now` run together."""
+
+    def __init__(self, monotonic: float = 1_000.0, now: float = 1_800_000_000.0) -> None:
+        self._monotonic = monotonic
+        self._offset = now - monotonic
+        self._order = itertools.count()
+        self._sleeping: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._slept = asyncio.Event()
+        self.naps: list[float] = []  # what was asked of `sleep`, in order
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return self._monotonic
+
+    def now(self) -> float:
+        """See Clock."""
+        return self._monotonic + self._offset
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the clock has been advanced so far; 0 or less only lets others run."""
+        self.naps.append(seconds)
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (self._monotonic + seconds, next(self._order), woken)
+        heapq.heappush(self._sleeping, entry)
+        self._slept.set()
+        try:
+            await woken
+        finally:
+            if entry in self._sleeping:
+                self._sleeping.remove(entry)
+                heapq.heapify(self._sleeping)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once. Sleepers that are due are woken, the earliest first."""
+        self._monotonic += seconds
+        # Sums of floats fall short by an ulp or two; no sleeper may oversleep for that.
+        while self._sleeping and self._sleeping[0][0] <= self._monotonic + 1e-9:
+            due, _, woken = heapq.heappop(self._sleeping)
+            self._monotonic = max(self._monotonic, due)
+            if not woken.done():
+                woken.set_result(None)
+
+    @property
+    def sleepers(self) -> int:
+        """How many are asleep."""
+        return len(self._sleeping)
+
+    async def until_sleeping(self, count: int) -> None:
+        """Return once at least `count` are asleep."""
+        while self.sleepers < count:
+            self._slept.clear()
+            await self._slept.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An answer, chunk by chunk. After the last one comes `error`, if there is one."""
+
+    chunks: tuple[Chunk, ...]
+    error: Exception | None = None
+
+
+Outcome: TypeAlias = str | Exception | Script
+
+
+def script(text: str, finish: Finish = Finish.STOP, model: str = "m") -> Script:
+    """The stream of a text: a delta per word, the whole part, the end with its usage."""
+    words = [word for word in text.replace(" ", " \0").split("\0") if word]
+    deltas = [TextDelta(0, word) for word in words]
+    usage = Usage(uncached_input=10, output=len(words))
+    end = Finished(finish=finish, usage=usage, model=model)
+    return Script((*deltas, PartFinished(0, Text(text)), end))
+
+
+class FakeProvider:
+    """Answers by a script: one outcome per attempt, in order, the last one for ever after.
+
+    A text is answered as such, an exception is raised, a Script is played: whole for `complete`,
+    chunk by chunk for `open`, which raises what happens before the first output.
+
+    `gate` is waited for before each answer begins, `between` before each chunk after the first
+    output: leave them unset to hold the provider there, and await `entered` to be sure that
+    a call has arrived.
+    """
+
+    def __init__(
+        self,
+        *outcomes: Outcome,
+        gate: asyncio.Event | None = None,
+        between: asyncio.Event | None = None,
+        request_id: str = "fake-1",
+    ) -> None:
+        self._outcomes = outcomes or ("Hello there",)
+        self._gate = gate
+        self._between = between
+        self._request_id = request_id
+        self.calls: list[Call] = []
+        self.entered = asyncio.Event()
+        self.opened = 0  # streams
+        self.closed = 0
+
+    async def complete(self, call: Call) -> Completion:
+        """See Provider."""
+        played = await self._play(call)
+        if played.error is not None:
+            raise played.error
+        return whole(played.chunks, self._request_id)
+
+    async def open(self, call: Call) -> FakeStream:
+        """See Provider."""
+        played = await self._play(call)
+        if not any(isinstance(chunk, OUTPUT) for chunk in played.chunks):
+            raise played.error or BadResponse("the stream ended without its terminal marker")
+        self.opened += 1
+        return FakeStream(self, played, self._request_id, self._between)
+
+    async def _play(self, call: Call) -> Script:
+        outcome = self._outcomes[min(len(self.calls), len(self._outcomes) - 1)]
+        self.calls.append(call)
+        self.entered.set()
+        if self._gate is not None:
+            await self._gate.wait()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return script(outcome, model=call.model) if isinstance(outcome, str) else outcome
+
+
+class FakeStream:
+    """The stream of a Script. Tells its provider, once, when it is closed."""
+
+    def __init__(
+        self, owner: FakeProvider, played: Script, request_id: str, between: asyncio.Event | None
+    ) -> None:
+        self._owner = owner
+        self._chunks = iter(played.chunks)
+        self._error = played.error
+        self._between = between
+        self._shown = False
+        self._closed = False
+        self._finished = False
+        self.request_id = request_id
+
+    def __aiter__(self) -> Self:
+        """The stream itself."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """The next chunk, the script's error, or BadResponse when `Finished` never came."""
+        if self._closed or self._finished:
+            raise StopAsyncIteration
+        if self._shown and self._between is not None:
+            await self._between.wait()
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            raise self._error or BadResponse("the stream ended without its terminal marker")
+        self._shown = self._shown or isinstance(chunk, OUTPUT)
+        self._finished = isinstance(chunk, Finished)
+        return chunk
+
+    async def aclose(self) -> None:
+        """See Stream."""
+        if not self._closed:
+            self._closed = True
+            self._owner.closed += 1
+
+
+def whole(chunks: Iterable[Chunk], request_id: str = "") -> Completion:
+    """The answer that these chunks add up to; BadResponse without Finished."""
+    assembler = Assembler()
+    warnings: list[Warned] = []
+    for chunk in chunks:
+        if isinstance(chunk, Finished):
+            return Completion(
+                parts=assembler.parts(),
+                finish=chunk.finish,
+                usage=chunk.usage,
+                model=chunk.model,
+                request_id=request_id,
+                stop_sequence=chunk.stop_sequence,
+                warnings=tuple(warnings),
+                metadata_json=chunk.metadata_json,
+            )
+        if isinstance(chunk, Warned):
+            warnings.append(chunk)
+        assembler.add(chunk)
+    raise BadResponse("the stream ended without its terminal marker")
+
+
+class RecordingObserver:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Intent, Settlement]] = []
+
+    def ended(self, intent: Intent, settlement: Settlement) -> None:
+        """See Observer."""
+        self.told.append((intent, settlement))
+
+    @property
+    def settlements(self) -> Sequence[Settlement]:
+        """The settlements alone, in order."""
+        return [settlement for _, settlement in self.told]
