@@ -23,9 +23,7 @@ def given(
 ) -> tuple[Settings, list[str]]:
     """The settings of an environment, and what was noticed."""
     notices: list[str] = []
-    settings = load(
-        None, environ, dotenv=dotenv, probe=lambda _url: ollama, notice=notices.append
-    )
+    settings = load(None, environ, dotenv=dotenv, probe=lambda _url: ollama, notice=notices.append)
     return settings, notices
 
 
@@ -86,7 +84,9 @@ def test_every_variable_reaches_its_setting() -> None:
 
 
 def test_an_empty_variable_is_the_same_as_none() -> None:
-    settings, notices = given(dict.fromkeys(READ, "") | {"HEXGATE_LISTEN": "", "HEXGATE_CONFIG": ""})
+    settings, notices = given(
+        dict.fromkeys(READ, "") | {"HEXGATE_LISTEN": "", "HEXGATE_CONFIG": ""}
+    )
     assert list(settings.providers) == ["sim"]
     assert len(notices) == 1
 
@@ -236,7 +236,9 @@ def test_our_own_variables_set_what_they_name() -> None:
 )
 def test_an_unknown_variable_of_our_own_is_refused_with_a_guess(name: str, hint: str) -> None:
     (line,) = refused({name: "8080"})
-    assert line.startswith(f"environment: {name}: unknown variable, expected one of: HEXGATE_CONFIG")
+    assert line.startswith(
+        f"environment: {name}: unknown variable, expected one of: HEXGATE_CONFIG"
+    )
     assert hint in line
     assert "8080" not in line
 
@@ -266,8 +268,8 @@ def test_what_kubernetes_sets_beside_a_service_of_our_name_is_left_alone() -> No
             "OPENAI_API_KEYS is set; several keys are not supported yet; set OPENAI_API_KEY",
         ),
         (
-            {"AZURE_OPENAI_API_KEY": "a", "AZURE_OPENAI_ENDPOINT": "b"},
-            "AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT are set; Azure OpenAI is not supported yet",
+            {"AZURE_OPENAI_API_KEY": "a", "AZURE_OPENAI_EXTRA": "b"},
+            "AZURE_OPENAI_API_KEY, AZURE_OPENAI_EXTRA are set; Azure OpenAI is not supported yet",
         ),
         ({"COHERE_API_KEYS": "a"}, "COHERE_API_KEYS is set; Cohere is not supported yet"),
         ({"GEMINI_API_KEY": "a"}, "GEMINI_API_KEY is set; Google Gemini is not supported yet"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hexgate.entrypoints.config.errors import ConfigError
@@ -86,9 +86,9 @@ def test_a_key_given_twice_does_not_hide_what_is_wrong_with_the_first(refused: R
     assert [line.partition(": ")[0] for line in lines] == ["h.yaml:2", "h.yaml:3"]
 
 
-def key_of(settings: Settings) -> str:
+def key_of(found: Settings) -> str:
     """The key of the provider `o`."""
-    provider = settings.providers["o"]
+    provider = found.providers["o"]
     assert isinstance(provider, OpenAI)
     return provider.api_key.get_secret_value()
 
@@ -152,20 +152,25 @@ SECRETS = st.from_regex(r"[A-Za-z0-9_-]{20,40}", fullmatch=True).map("sk-{}".for
 
 
 @pytest.mark.parametrize("place", PLACES)
+@settings(max_examples=20, deadline=None)
 @given(secret=SECRETS)
 def test_no_error_shows_a_key_wherever_it_was_written(place: str, secret: str) -> None:
     assert_silent(place.format(secret), {}, secret)
 
 
 @pytest.mark.parametrize("place", PLACES[:2] + PLACES[5:10])
+@settings(max_examples=20, deadline=None)
 @given(secret=SECRETS)
 def test_no_error_shows_what_a_variable_held(place: str, secret: str) -> None:
     text = place.format('"${SECRET}"')
-    text += "\nlog: {level: '${SECRET}'}\nmodels: {default: 'no/${SECRET}', fallbacks: ['${SECRET}']}"
+    text += (
+        "\nlog: {level: '${SECRET}'}\nmodels: {default: 'no/${SECRET}', fallbacks: ['${SECRET}']}"
+    )
     text += "\nserver: {listen: '${SECRET}', max_calls: '${SECRET}'}"
     assert_silent(text, {"SECRET": secret}, secret)
 
 
+@settings(max_examples=20, deadline=None)
 @given(secret=SECRETS)
 def test_no_error_shows_a_key_of_the_environment(secret: str) -> None:
     environ = {"OPENAI_API_KEY": f"{secret} x", "OPENAI_BASE_URL": f"http://u:{secret}@h"}
@@ -177,15 +182,81 @@ def test_no_error_shows_a_key_of_the_environment(secret: str) -> None:
 
 def assert_silent(text: str, environ: dict[str, str], secret: str) -> None:
     """Loading fails, and nothing that the failure says or holds shows the secret."""
-    path = Path(os.devnull).parent / "fd"  # replaced below: a file is needed for a path
-    path = write(text)
-    with pytest.raises(ConfigError) as caught:
-        load(path, environ, dotenv=None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "h.yaml")
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            load(path, environ, dotenv=None)
     error = caught.value
     shown = [str(error), repr(error), repr(error.problems)]
     shown.append("".join(traceback.format_exception(error)))
     assert not any(secret in part for part in shown), shown[0]
 
 
-def write(text: str) -> Path:
-    raise NotImplementedError
+def test_the_environment_is_not_mixed_into_a_file_and_that_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text("providers: {o: {kind: openai, api_key: '${OPENAI_API_KEY}'}}")
+    environ = {"OPENAI_API_KEY": "sk-1", "ANTHROPIC_API_KEY": "sk-2", "DEFAULT_MODEL": "x"}
+    notices: list[str] = []
+    found = load(path, environ, dotenv=None, notice=notices.append)
+    assert list(found.providers) == ["o"]
+    assert found.models.default is None
+    assert notices == [
+        f"{path} is used, so these variables are not: ANTHROPIC_API_KEY, DEFAULT_MODEL; "
+        "refer to them in it as ${NAME}"
+    ]
+
+
+def test_no_probe_is_made_where_there_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(SIM)
+    asked: list[str] = []
+
+    def probe(url: str) -> bool:
+        asked.append(url)
+        return True
+
+    load(path, {}, dotenv=None, probe=probe)
+    assert asked == []
+
+
+def test_a_file_may_use_a_variable_of_a_later_release_without_notice(tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(SIM + "ledger: {path: '${AWS_REGION}.db'}")
+    notices: list[str] = []
+    load(path, {"AWS_REGION": "r"}, dotenv=None, notice=notices.append)
+    assert notices == []
+
+
+def test_the_file_may_be_named_by_a_variable_and_the_argument_wins(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text(SIM.replace("sim:", "one:"))
+    two.write_text(SIM.replace("sim:", "two:"))
+    environ = {"HEXGATE_CONFIG": str(one)}
+    assert list(load(None, environ, dotenv=None).providers) == ["one"]
+    assert list(load(two, environ, dotenv=None).providers) == ["two"]
+
+
+def test_our_own_variables_win_over_the_file(from_text: FromText) -> None:
+    text = SIM + "server: {listen: 'h:1', max_calls: 7}\nlog: {level: error}"
+    found = from_text(text, {"HEXGATE_LISTEN": "h:9", "HEXGATE_LOG_LEVEL": "debug"})
+    assert (found.server.listen, found.server.max_calls) == ("h:9", 7)
+    assert found.log.level == "debug"
+
+
+def test_a_wrong_override_is_blamed_on_its_variable_and_not_on_the_file(refused: Refused) -> None:
+    lines = refused(SIM + "server: {listen: '${H}:1'}\nlog: 3", {"HEXGATE_LISTEN": "h", "H": "h"})
+    assert lines == [
+        "environment: HEXGATE_LISTEN: found 'h', "
+        "expected host:port, such as 127.0.0.1:50051 or [::]:50051",
+        "h.yaml:3: log: found text, expected a mapping",
+    ]
+
+
+def test_a_variable_of_our_own_that_is_unknown_is_told_beside_a_broken_file(
+    refused: Refused,
+) -> None:
+    lines = refused("a: [", {"HEXGATE_LISTNE": "x"})
+    assert len(lines) == 2
+    assert lines[0].startswith("environment: HEXGATE_LISTNE: ")
+    assert lines[1].startswith("h.yaml:2: is not YAML")
