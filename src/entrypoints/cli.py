@@ -104,9 +104,7 @@ def simulate(
 def chat(
     model: Annotated[str, typer.Argument(help="An alias or provider/model.")],
     prompt: Annotated[str, typer.Argument(help="What to say; standard input when left out.")] = "",
-    address: Annotated[
-        str, typer.Option(help="The gateway.", envvar="HEXGATE_ADDRESS")
-    ] = "127.0.0.1:50051",
+    address: Annotated[str, typer.Option(help="host:port of the gateway.")] = "127.0.0.1:50051",
     system: Annotated[str, typer.Option(help="Instructions to the model.")] = "",
     max_tokens: Annotated[int, typer.Option(help="Longest answer; 0 is the default.")] = 0,
     unary: Annotated[bool, typer.Option("--unary", help="Wait for the whole answer.")] = False,

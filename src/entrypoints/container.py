@@ -111,11 +111,17 @@ def build_cache(settings: Settings, clock: Clock) -> CompletionCache:
 
 
 def build_routes(settings: Settings) -> Routes:
-    """The names this gateway knows."""
+    """The names this gateway knows. A bare name goes to the first provider that lists it."""
     models = settings.models
+    aliases: dict[str, tuple[Target, ...]] = {
+        name: tuple(map(target, names)) for name, names in models.aliases.items()
+    }
+    for provider, wish in settings.providers.items():
+        for model in wish.models:
+            aliases.setdefault(model, (Target(provider, model),))
     return Routes(
         providers={name: provider.kind for name, provider in settings.providers.items()},
-        aliases={name: tuple(map(target, names)) for name, names in models.aliases.items()},
+        aliases=aliases,
         fallbacks=tuple(map(target, models.fallbacks)),
         default_provider=models.default_provider or "",
     )

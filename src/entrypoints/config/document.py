@@ -16,8 +16,8 @@ class Document:
     """A tree whose scalars are text, exactly as written: the models give them their types.
 
     `places` says where a key came from, `written` what stood there before variables were
-    expanded. `names` are the variables that were used. `problems` came up while reading; nothing
-    more is said about their keys.
+    expanded. `names` are the variables that were used. `problems` came up while reading; where
+    they left a value unknown its key is in `spoiled`, and nothing more is said about it.
     """
 
     origin: Place
@@ -26,6 +26,7 @@ class Document:
     written: dict[Key, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    spoiled: set[Key] = field(default_factory=set)
 
     def place(self, key: Key) -> Place:
         """Where a key came from, or the nearest key around it."""
@@ -35,19 +36,22 @@ class Document:
         return self.origin
 
     def problem(self, key: Key, message: str, place: Place | None = None) -> None:
-        """Note a problem."""
+        """Note a problem that leaves the value at `key` unknown."""
         self.problems.append(Problem(place or self.place(key), key, message))
+        self.spoiled.add(key)
 
-    def spoiled(self, key: Key) -> bool:
-        """Whether a problem of this key, or around it, is already noted."""
-        return any(
-            problem.key and key[: len(problem.key)] == problem.key for problem in self.problems
-        )
+    def judged(self, key: Key) -> bool:
+        """Whether enough was said about a key, or what is around it."""
+        return any(key[:end] in self.spoiled for end in range(len(key) + 1))
+
+    def exact(self, key: Key) -> Key:
+        """The key as written: where one text stands for a list of one, it has no index."""
+        return key[:-1] if key[-1:] == (0,) and isinstance(self.find(key[:-1]), str) else key
 
     def find(self, key: Key) -> Tree:
         """What stands at a key, or None."""
         node: Tree = self.tree
-        for part in key:
+        for part in self.exact(key) if key[-1:] == (0,) else key:
             if isinstance(node, dict) and isinstance(part, str):
                 node = node.get(part)
             elif isinstance(node, list) and isinstance(part, int) and part < len(node):

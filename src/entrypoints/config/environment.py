@@ -108,6 +108,7 @@ class _Composer:
             self._provider("ollama", "ollama", "OLLAMA_API_URL")
         elif self._probe(OLLAMA):
             self._provider("ollama", "ollama", "")
+            self._document.put(("providers", "ollama", "base_url"), OLLAMA, Place("environment"))
             self._notice(f"an Ollama answers at {OLLAMA}; it is the provider 'ollama'")
 
     def _provider(self, name: str, kind: str, variable: str) -> None:

@@ -38,14 +38,17 @@ def keys(loc: Key) -> tuple[str, ...]:
 def resolved(node: Node) -> Node:
     """The node itself, behind a reference and without the choice of null.
 
-    Of text and something else, the more particular is taken: a list, a number.
+    Of text and something else the more particular is taken (a list, a number), but of a key and
+    where to find it, the key.
     """
     if "$ref" in node:
         return {**schema()["$defs"][node["$ref"].rpartition("/")[2]], **_said(node)}
     if "anyOf" not in node:
         return node
     choices: Sequence[Node] = [choice for choice in node["anyOf"] if choice.get("type") != "null"]
-    choices = [choice for choice in choices if choice.get("type") != "string"] or choices
+    plain = [choice for choice in choices if choice.get("type") == "string"]
+    if not any(choice.get("writeOnly") for choice in plain):
+        choices = [choice for choice in choices if choice not in plain] or choices
     return {**resolved(choices[0]), **_said(node)}
 
 
@@ -81,7 +84,8 @@ def _step(node: Node, part: str | int) -> Node:
     if isinstance(part, int):
         return _node(node.get("items"))
     if "discriminator" in node:
-        return {"$ref": node["discriminator"]["mapping"].get(part, "#/$defs/Provider")}
+        kinds = node["discriminator"]["mapping"]
+        return {"$ref": kinds[part]} if part in kinds else {}
     if part in node.get("properties", {}):
         return _node(node["properties"][part])
     return _node(next(iter(node.get("patternProperties", {}).values()), None))

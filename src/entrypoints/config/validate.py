@@ -8,12 +8,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hexgate.entrypoints.config import schema
-from hexgate.entrypoints.config.document import Document
+from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import ConfigError, Problem, quoted
 from hexgate.entrypoints.references import Key, dangling
 from hexgate.entrypoints.settings import KINDS, Settings
-
-_SECRETS = frozenset({"api_key"})
 
 
 def validate(document: Document) -> Settings:
@@ -21,12 +19,14 @@ def validate(document: Document) -> Settings:
     try:
         settings = Settings.model_validate(document.tree)
     except ValidationError as error:
-        problems = [_problem(detail, document) for detail in error.errors(include_input=False)]
+        details = error.errors(include_input=False)
+        problems = [_problem(d, document) for d in details if not _echo(d, details)]
         # Not `from error`: it still holds what was given to it, keys included.
-        problems += _dangling(document)
+        known = {problem.key for problem in problems}
+        problems += [problem for problem in _dangling(document) if problem.key not in known]
     else:
         problems = []
-    problems = document.problems + [p for p in problems if not document.spoiled(p.key)]
+    problems = document.problems + [p for p in problems if not document.judged(p.key)]
     if problems:
         raise ConfigError(sorted(problems, key=_order))
     return settings
@@ -37,24 +37,33 @@ def _order(problem: Problem) -> tuple[str, int]:
     return (file, int(line)) if line.isdigit() else ("", 0)
 
 
+def _echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether something is only too short because what is in it was refused, which is said."""
+    loc = detail["loc"]
+    inside = (other["loc"] for other in details if len(other["loc"]) > len(loc))
+    return detail["type"] == "too_short" and any(key[: len(loc)] == loc for key in inside)
+
+
 def _dangling(document: Document) -> list[Problem]:
     """Names of providers that do not exist: the models look for them only when all else is well."""
     providers, models = document.tree.get("providers"), document.tree.get("models")
     if not isinstance(providers, dict) or not isinstance(models, dict):
         return []
     return [
-        Problem(document.place(key), key, f"{_found(key, document)}, expected {what}")
+        Problem(
+            document.place(key), document.exact(key), f"{_found(key, document)}, expected {what}"
+        )
         for key, what in dangling(providers, models)
     ]
 
 
 def _problem(detail: ErrorDetails, document: Document) -> Problem:
     loc = detail["loc"]
-    key = _key(loc, document)
-    return Problem(document.place(key), key, _message(detail, loc, key, document))
+    key = _key(loc)
+    return Problem(document.place(key), document.exact(key), _message(detail, loc, key, document))
 
 
-def _key(loc: Key, document: Document) -> Key:
+def _key(loc: Key) -> Key:
     """The location as the file knows it: without the kind of a provider, and without "[key]"."""
     if len(loc) > 2 and loc[0] == "providers" and loc[2] in (*KINDS, "[key]"):
         loc = (*loc[:2], *loc[3:])
@@ -77,7 +86,8 @@ def _message(detail: ErrorDetails, loc: Key, key: Key, document: Document) -> st
             shown = _found((*key, "kind"), document)
             return f"{shown} as kind, expected one of: {', '.join(KINDS)}{_hint(str(kind), KINDS)}"
         case "expected":
-            return f"{found}, expected {detail['msg']}"
+            mapping = isinstance(document.find(key), dict)
+            return f"expected {detail['msg']}" if mapping else f"{found}, expected {detail['msg']}"
         case "decimal_max_places":
             return f"{found}, expected at most 9 decimals"
     if loc[-1:] == ("[key]",):
@@ -88,24 +98,26 @@ def _message(detail: ErrorDetails, loc: Key, key: Key, document: Document) -> st
 
 
 def _found(key: Key, document: Document) -> str:
-    """What stands there. Never what a variable held, never what may be a secret."""
-    value = document.find(key)
-    if value is None:
-        return "found nothing"
-    if isinstance(value, dict):
-        return "found a mapping" if value else "found an empty mapping"
-    if isinstance(value, list):
-        return "found a list" if value else "found an empty list"
-    written = document.written.get(key, value)
-    if not _showable(key, written):
-        return "found a text that is not shown"
-    return f"found {quoted(written)}"
+    """What stands there: never what a variable held, never what may be a secret."""
+    match document.find(key):
+        case None:
+            return "found nothing"
+        case dict() as value:
+            return "found a mapping" if value else "found an empty mapping"
+        case list() as value:
+            return "found a list" if value else "found an empty list"
+        case text:
+            written = document.written.get(document.exact(key), text)
+            kind = document.find((*key[:2], "kind"))
+            return f"found {quoted(written)}" if _public(key, written, kind) else "found text"
 
 
-def _showable(key: Key, text: str) -> bool:
-    if _SECRETS.intersection(key) or "providers" in key[:1] and len(key) == 2:
-        return False
-    return "@" not in text and "?" not in text
+def _public(key: Key, text: str, kind: Tree) -> bool:
+    """Whether it cannot be a secret, even one in the wrong place."""
+    loc = (*key[:2], str(kind), *key[2:]) if key[:1] == ("providers",) and len(key) > 2 else key
+    node = schema.at(loc)
+    scalar = "discriminator" not in node and node.get("type") not in ("object", "array")
+    return key[-1] != "api_key" and scalar and not set("@?") & set(text)
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> str:

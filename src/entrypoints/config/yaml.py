@@ -19,7 +19,11 @@ MAX_DEPTH = 16
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}|\$\{")
 _MERGE = "tag:yaml.org,2002:merge"
-_QUOTED = re.compile(r"(['\"]).{2,}\1")
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value")
+)
+_QUOTED = re.compile(r"'[^'\s][^']+'|\"[^\"]{2,}\"")
 
 
 def read(file: Path, variables: Mapping[str, str]) -> Document:
@@ -57,16 +61,30 @@ def _text(file: Path) -> str:
 
 def _compose(file: Path, text: str) -> yaml.Node | None:
     try:
+        _measure(file, text)
         return yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         # The parser may quote what it stumbled over, which may be a key.
         problem = _QUOTED.sub("…", error.problem or "it cannot be parsed")
-        raise _unusable(f"{file}:{line}", f"is not YAML: {problem}") from None
+        around = "".join(text.splitlines()[max(0, line - 2) : line])
+        hint = '; within { } and [ ] a variable needs quotes: "${NAME}"' if "${" in around else ""
+        raise _unusable(f"{file}:{line}", f"is not YAML: {problem}{hint}") from None
     except yaml.reader.ReaderError as error:
         raise _unusable(f"{file}", f"is not YAML: {error.reason}") from None
-    except RecursionError:
-        raise _unusable(f"{file}", "is nested too deeply") from None
+
+
+def _measure(file: Path, text: str) -> None:
+    # Composing recurses in C without a bound, so a deep file would end the process.
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _unusable(f"{file}:{line}", f"is nested deeper than {MAX_DEPTH} levels")
 
 
 def _unusable(where: str, message: str) -> ConfigError:
@@ -89,9 +107,10 @@ class _Reader:
         if self._nodes > MAX_NODES:
             raise _unusable(self._file, f"has more than {MAX_NODES} values, aliases expanded")
         if len(key) > MAX_DEPTH:
-            self._document.problem(key, f"is nested deeper than {MAX_DEPTH} levels")
+            # Deeper than the text itself: an alias inside its own anchor.
+            self._document.problem(key, "contains itself")
             return None
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag not in _TAGS:
             self._document.problem(key, "found a tag (!…), expected plain values")
             return None
         if isinstance(node, yaml.MappingNode):
@@ -115,7 +134,7 @@ class _Reader:
             if text in found:
                 first = self._document.places[inner].where.rpartition(":")[2]
                 message = f"is given twice; the first is in line {first}"
-                self._document.problem(inner, message, self._place(name))
+                self._document.problems.append(Problem(self._place(name), inner, message))
             else:
                 found[text] = self._entry(name, value, inner)
         for name, value in self._merged(node, key, set()):
@@ -132,7 +151,7 @@ class _Reader:
         for name, value in node.value:
             if not isinstance(name, yaml.ScalarNode):
                 message = "found a list or mapping as a key, expected text"
-                self._document.problem(key, message, self._place(name))
+                self._document.problems.append(Problem(self._place(name), key, message))
             elif name.tag != _MERGE:
                 yield name, value
 
@@ -147,7 +166,7 @@ class _Reader:
             for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 if not isinstance(source, yaml.MappingNode):
                     message = "<< found something else, expected an alias of a mapping"
-                    self._document.problem(key, message, self._place(name))
+                    self._document.problems.append(Problem(self._place(name), key, message))
                 elif id(source) not in seen:
                     yield from self._own(source, key)
                     yield from self._merged(source, key, seen)

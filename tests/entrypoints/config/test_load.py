@@ -70,6 +70,14 @@ def test_an_alias_of_an_unknown_provider_is_named_when_all_else_is_well(refused:
     ]
 
 
+def test_one_mistake_is_one_line(refused: Refused) -> None:
+    assert refused(SIM + "models: {aliases: {a: Bad/x, b: [Bad/y]}}\nlog: 3") == [
+        "h.yaml:2: models.aliases.a: found 'Bad/x', expected provider/model",
+        "h.yaml:2: models.aliases.b[0]: found 'Bad/y', expected provider/model",
+        "h.yaml:3: log: found text, expected a mapping",
+    ]
+
+
 def test_a_provider_without_a_kind_is_told_the_kinds(refused: Refused) -> None:
     (line,) = refused("providers:\n  a: {api_key: x}")
     assert line.startswith("h.yaml:2: providers.a: kind is missing, expected one of: openai, ")

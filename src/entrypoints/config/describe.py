@@ -1,0 +1,99 @@
+"""What a configuration amounts to, for people to check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hexgate.entrypoints.settings import AnyProvider, Limits, Settings, Simulator
+
+
+def describe(settings: Settings) -> list[str]:
+    """One line for each thing that would be used. Of keys it says only whether they are set."""
+    return [*_server(settings), *_providers(settings), *_models(settings), *_rules(settings)]
+
+
+def _server(settings: Settings) -> Iterator[str]:
+    server = settings.server
+    yield f"server: public services on {server.listen}, admin services on {server.admin_listen}"
+    yield (
+        f"server: at most {server.max_calls} calls at a time, {server.max_request_bytes} bytes and "
+        f"{server.max_deadline_s:g} s each ({server.deadline_s:g} s where the caller sets no "
+        f"deadline), {server.drain_s:g} s to drain, reflection {_on(server.reflection)}"
+    )
+
+
+def _providers(settings: Settings) -> Iterator[str]:
+    for name, provider in settings.providers.items():
+        timeouts = provider.timeouts
+        yield f"provider {name}: {', '.join(_provider(provider))}"
+        yield (
+            f"provider {name}: connects within {timeouts.connect_s:g} s, first token within "
+            f"{timeouts.first_token_s:g} s, next within {timeouts.between_tokens_s:g} s, "
+            f"whole attempt within {timeouts.attempt_s:g} s; {_limits(provider.limits)}"
+        )
+
+
+def _provider(provider: AnyProvider) -> Iterator[str]:
+    yield f"kind {provider.kind}"
+    if isinstance(provider, Simulator):
+        yield f"seed {provider.seed}"
+        yield f"{provider.pace_ms:g} ms per token"
+        yield f"{provider.fault_rate:.4g} of the calls fail"
+    else:
+        yield f"api_key {'set' if provider.api_key else 'not set'}"
+        yield f"at {provider.base_url or 'the usual address'}"
+        yield f"transport {provider.transport}"
+    if organization := getattr(provider, "organization", None):
+        yield f"organization {organization}"
+    if provider.models:
+        yield f"models {', '.join(provider.models)}"
+
+
+def _limits(limits: Limits) -> str:
+    parts = (
+        (limits.requests_per_minute, "requests per minute"),
+        (limits.tokens_per_minute, "tokens per minute"),
+        (limits.concurrency, "at a time"),
+    )
+    return ", ".join(f"{count} {what}" for count, what in parts if count) or "no rate limit"
+
+
+def _models(settings: Settings) -> Iterator[str]:
+    models = settings.models
+    yield f"models: default {models.default or 'none'}"
+    if models.default_provider:
+        yield f"models: default provider {models.default_provider}"
+    for alias, targets in models.aliases.items():
+        yield f"alias {alias}: {', then '.join(targets)}"
+    if models.fallbacks:
+        yield f"fallbacks: {', then '.join(models.fallbacks)}"
+    tokens = models.max_output_tokens
+    yield f"answers: {tokens.default} tokens unless the caller says, {tokens.with_tools} with tools"
+    for target, card in models.cards.items():
+        facts = sorted(card.model_fields_set)
+        yield f"card {target}: {', '.join(facts) or 'nothing'}"
+
+
+def _rules(settings: Settings) -> Iterator[str]:
+    retry, breaker, cache = settings.retry, settings.breaker, settings.cache
+    yield (
+        f"retry: {retry.attempts} attempts per target and {settings.max_attempts} per call, "
+        f"waits of {retry.base_s:g} s to {retry.max_s:g} s"
+    )
+    yield (
+        f"breaker: opens after {breaker.failures} failures, rests {breaker.rest_s:g} s, then "
+        f"{breaker.probes} at a time until {breaker.successes} succeed"
+    )
+    yield (
+        f"cache: {_on(cache.enabled)} by default, {cache.ttl_s:g} s, "
+        f"at most {cache.max_entries} answers and {cache.max_mb} MiB"
+    )
+    ledger = settings.ledger
+    yield f"ledger: {ledger.backend}" + (f" {ledger.path}" if ledger.backend == "sqlite" else "")
+    bound = settings.spend.max_cost_per_request_usd
+    yield "spend: " + ("no bound" if bound is None else f"at most {bound:f} USD") + " per request"
+    yield f"log: {settings.log.level}, {'JSON lines' if settings.log.as_json else 'text'}"
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
