@@ -47,7 +47,7 @@ class Leaves:
     by_name: Mapping[str, Provider]
 
 
-def build_catalog(settings: Settings, clock: Clock) -> ModelCatalog:
+def build_catalog(settings: Settings, clock: Clock) -> Catalog:
     """Prices and facts, with the configuration's own on top."""
     kinds = {name: provider.kind for name, provider in settings.providers.items()}
     overrides = {f"{name}/*": FREE for name, kind in kinds.items() if kind == "ollama"}

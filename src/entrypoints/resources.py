@@ -40,7 +40,7 @@ async def open_ledger(settings: Settings, stack: AsyncExitStack) -> Ledger:
         raise CannotStart(f"ledger.path: {error.message}") from error
     if ledger.warning:
         _log.warning(ledger.warning)
-    stack.push_async_callback(asyncio.to_thread, ledger.close)
+    stack.push_async_callback(ledger.aclose)
     count = await ledger.sweep(time.time())
     if count:
         _log.warning("calls without an outcome were charged at their hold", count=count)

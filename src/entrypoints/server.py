@@ -75,6 +75,8 @@ async def serving(settings: Settings, leaves: Leaves, ledger: Ledger) -> AsyncIt
     container = Container(settings=settings, leaves=leaves, ledger=ledger)
     container.check_dependencies()
     clock: Clock = container.clock()
+    # Else the first priced call would hold up all others for a tenth of a second.
+    await asyncio.to_thread(container.catalog().load)
     calls = Calls(settings.server.max_calls)
     gateway = await _start(settings, container, calls, clock)
     watch = asyncio.create_task(_watch(calls, ledger, clock, settings.server.write_timeout_s))
