@@ -15,7 +15,9 @@ def main() -> int:
     """Returns the exit code: 0 when both answers came and the gateway ended well."""
     keep = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "SSL_CERT_FILE")
     environ = {name: os.environ[name] for name in keep if name in os.environ}
+    # Whatever runs or is set on this machine, the demo costs nothing.
     environ["DEFAULT_LLM_PROVIDER"] = "sim"
+    environ["HEXGATE_LOG_LEVEL"] = "error"
     with tempfile.TemporaryDirectory() as folder:
         environ["HEXGATE_LEDGER_PATH"] = f"{folder}/hexgate.db"
         command = [sys.executable, "-m", "hexgate"]

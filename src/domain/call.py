@@ -46,6 +46,15 @@ class Timeouts:
     between_tokens_s: float = 30.0
     attempt_s: float = 600.0
 
+    def whole(self) -> Timeouts:
+        """For an answer in one piece: its first byte comes when all of it has been written."""
+        return Timeouts(
+            connect_s=self.connect_s,
+            first_token_s=self.attempt_s,
+            between_tokens_s=self.between_tokens_s,
+            attempt_s=self.attempt_s,
+        )
+
     def tightened(self, other: Timeouts | None) -> Timeouts:
         """The smaller of each: a caller may shorten the gateway's limits, never lengthen them."""
         if other is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from hexgate.domain.errors import (
+    BadResponse,
     ContextTooLong,
     CredentialRejected,
     GatewayError,
@@ -71,7 +72,7 @@ def unserved(
     request_id: str = "",
     wait_s: float | None = None,
 ) -> Unserved:
-    """An error of `kind` whose message and metadata agree: "<provider> <what> (<status>, <code>)"."""
+    """An error of `kind` whose message and metadata agree: provider, what, (status, code)."""
     metadata = {"provider": provider}
     if status:
         metadata["httpStatus"] = str(status)
@@ -87,6 +88,18 @@ def unserved(
         metadata=metadata,
         retry_after_s=wait_s,
     )
+
+
+def timed_out(provider: str, phase: str) -> TimedOut:
+    """The provider was too slow in `phase`: connect, first_token, between_tokens or attempt."""
+    text = f"{provider} did not answer in time ({phase})"
+    return TimedOut(text, metadata={"provider": provider, "phase": phase})
+
+
+def too_large(provider: str) -> BadResponse:
+    """The answer's body is above the configured bound."""
+    text = f"{provider} sent a larger body than the gateway accepts; see max_body_bytes"
+    return BadResponse(text, metadata={"provider": provider})
 
 
 def by_status(
@@ -122,7 +135,7 @@ def invalid(provider: str, status: int, *, code: str = "", field: str = "") -> I
     return InvalidRequest(
         text,
         (Violation(field or "spec", text, "PROVIDER_REJECTED"),),
-        metadata=_metadata(provider=provider, httpStatus=str(status), code=code, field=field),
+        metadata=_metadata(provider=provider, httpStatus=str(status or ""), code=code, field=field),
     )
 
 

@@ -28,6 +28,16 @@ class Lacking:
         else:
             self.warn("PARAM_DROPPED", f"{self._model} does not support {what}; dropped", field)
 
+    def lower(self, field: str, what: str, instead: str) -> None:
+        """A setting that can only be met in part: changed, or refused under REJECT.
+
+        `instead` says what is done, such as `the first 4 are used`.
+        """
+        if self._reject:
+            self.refuse(field, what)
+        else:
+            self.warn("PARAM_CLAMPED", f"{self._model} does not support {what}; {instead}", field)
+
     def refuse(self, field: str, what: str) -> None:
         """Content or a demand that must not be dropped: always refused."""
         self._violations.append(

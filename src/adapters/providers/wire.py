@@ -44,11 +44,12 @@ class WireStream(Protocol):
         """The response's headers, names in lower case."""
         ...
 
-    async def read(self) -> bytes:
+    async def read(self, within_s: float | None = None) -> bytes:
         """Whatever has arrived, at least one byte; empty at the end of the body.
 
-        Raises Unreachable when the connection breaks and TimedOut (phase between_tokens) when
-        nothing arrives for `between_tokens_s`.
+        Raises Unreachable when the connection breaks, TimedOut (phase between_tokens) when nothing
+        arrives for `within_s`, by default `between_tokens_s`, and TimedOut (phase attempt) when
+        `attempt_s` have passed since the request was sent.
         """
         ...
 

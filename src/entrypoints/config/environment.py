@@ -14,6 +14,7 @@ from hexgate.entrypoints.settings import KINDS
 
 OLLAMA = "http://localhost:11434"
 PROBE_S = 0.2
+SIMULATED = "sim"
 
 READ: Mapping[str, tuple[str, ...]] = {
     "OPENAI_API_KEY": ("providers", "openai", "api_key"),
@@ -51,7 +52,8 @@ def compose(variables: Variables, probe: Probe, notice: Notice) -> Document:
     """The document that the variables alone amount to.
 
     Where OLLAMA_API_URL is not set, `probe` is asked whether an Ollama runs at its usual address.
-    Where there is no provider at all, a simulated one stands in: the first minute needs no key.
+    Where there is no provider at all, a simulated one stands in: the first minute needs no key. It is
+    there as well, and no Ollama is sought, where DEFAULT_LLM_PROVIDER is `sim`.
     """
     return _Composer(variables, probe, notice).document()
 
@@ -67,9 +69,12 @@ class _Composer:
     def document(self) -> Document:
         self._openai()
         self._anthropic()
-        self._ollama()
+        if self._variables.get("DEFAULT_LLM_PROVIDER").lower() == SIMULATED:
+            self._provider(SIMULATED, "simulator", "")
+        else:
+            self._ollama()
         if not self._providers:
-            self._provider("sim", "simulator", "")
+            self._provider(SIMULATED, "simulator", "")
             self._notice(
                 "no provider is configured, so the simulated provider 'sim' stands in; "
                 "set OPENAI_API_KEY or ANTHROPIC_API_KEY, start Ollama, or write a file"

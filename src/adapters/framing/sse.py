@@ -1,0 +1,115 @@
+"""Server-sent events out of bytes, as the HTML standard defines them.
+
+Theory of operation. Every line end becomes a line feed first, so only one kind is left to look
+for. A reader between two events takes the usual block, one `data: ` line and an empty line, with a
+single `split`; whatever else a block holds goes line by line. Between calls only the unfinished
+line and the finished lines of the unfinished event are kept, so no byte is looked at twice.
+"""
+
+from __future__ import annotations
+
+from hexgate.domain.errors import BadResponse
+
+MAX_BYTES = 4 * 1024 * 1024
+_MARK = b"\xef\xbb\xbf"  # a byte order mark may precede the first line
+
+
+class SseReader:
+    """Reads one stream. Any split of the bytes gives the same events."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        """`max_bytes` bounds a line, and the lines of one event together."""
+        self._max = max_bytes
+        self._line: list[bytes] = []  # pieces of the unfinished line
+        self._line_size = 0
+        self._data: list[bytes] = []
+        self._size = 0
+        self._name = b""
+        self._after_return = False
+        self._head: bytes | None = b""  # the first bytes, until they are known to be no mark
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """The events that these bytes complete: name, empty for the default, and data.
+
+        Raises BadResponse when a line or an event is larger than the bound.
+        """
+        if self._head is not None:
+            data = self._unmarked(self._head + data)
+        if self._after_return or b"\r" in data:
+            data = self._normal(data)
+        if b"\n" not in data:
+            self._keep(data)
+            return []
+        if self._line:
+            data = b"".join((*self._line, data))
+            self._line.clear()
+            self._line_size = 0
+        return self._events(data)
+
+    def _events(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        events: list[tuple[bytes, bytes]] = []
+        blocks = [] if self._data or self._name else data.split(b"\n\n")
+        tail = blocks.pop() if blocks else data
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block and len(block) <= self._max:
+                events.append((b"", block[6:]))
+            else:
+                self._take(block.split(b"\n"), events)
+                self._take((b"",), events)
+        lines = tail.split(b"\n")
+        rest = lines.pop()
+        self._take(lines, events)
+        self._keep(rest)
+        return events
+
+    def _take(
+        self, lines: list[bytes] | tuple[bytes, ...], events: list[tuple[bytes, bytes]]
+    ) -> None:
+        for line in lines:
+            if line:
+                self._field(line)
+                continue
+            if self._data:
+                events.append((self._name, b"\n".join(self._data)))
+                self._data = []
+            self._name = b""
+            self._size = 0
+
+    def _field(self, line: bytes) -> None:
+        self._size += len(line)
+        self._check(self._size)
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._name = value
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._line.append(piece)
+            self._line_size += len(piece)
+            self._check(self._line_size)
+
+    def _check(self, size: int) -> None:
+        if size > self._max:
+            raise BadResponse(
+                f"an event of the stream is larger than {self._max} bytes",
+                metadata={"limitBytes": str(self._max)},
+            )
+
+    def _unmarked(self, data: bytes) -> bytes:
+        if len(data) < len(_MARK) and _MARK.startswith(data):
+            self._head = data
+            return b""
+        self._head = None
+        return data.removeprefix(_MARK)
+
+    def _normal(self, data: bytes) -> bytes:
+        """The same lines, each ended by a line feed. A pair may be cut between its two bytes."""
+        if not data:
+            return data
+        if self._after_return:
+            data = data.removeprefix(b"\n")
+        self._after_return = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

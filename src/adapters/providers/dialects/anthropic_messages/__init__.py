@@ -1,0 +1,43 @@
+"""The Messages API of Anthropic, spoken by its own servers and by compatible ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hexgate.adapters.providers.dialects.anthropic_messages.answer import completion
+from hexgate.adapters.providers.dialects.anthropic_messages.errors import from_response
+from hexgate.adapters.providers.dialects.anthropic_messages.request import build
+from hexgate.adapters.providers.dialects.anthropic_messages.stream import MessagesReader
+from hexgate.adapters.providers.wire import Reader, WireRequest, WireResponse
+from hexgate.domain.answer import Completion
+from hexgate.domain.call import Call
+from hexgate.domain.errors import GatewayError
+
+__all__ = ["AnthropicMessages"]
+
+
+class AnthropicMessages:
+    """The dialect for `provider`, the name that signatures and provider options go by."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    def request(self, call: Call, *, stream: bool) -> WireRequest:
+        """See Dialect."""
+        return build(call, self._provider, stream=stream)
+
+    def completion(self, response: WireResponse) -> Completion:
+        """See Dialect."""
+        return completion(self._provider, response)
+
+    def reader(self) -> Reader:
+        """See Dialect."""
+        return MessagesReader(self._provider)
+
+    def error(self, response: WireResponse) -> GatewayError:
+        """See Dialect."""
+        return from_response(self._provider, response)
+
+    def request_id(self, headers: Mapping[str, str]) -> str:
+        """The `request-id` header."""
+        return headers.get("request-id", "")

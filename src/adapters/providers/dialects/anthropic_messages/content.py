@@ -1,0 +1,258 @@
+"""Messages of the conversation as turns of content blocks."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from hexgate.adapters.providers.lacking import Lacking
+from hexgate.domain.chat import (
+    CacheMark,
+    FileId,
+    Inline,
+    Link,
+    Media,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from hexgate.domain.json import Json, JsonObject
+
+MAX_MARKS = 4
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_PDF = "application/pdf"
+_FIVE_MINUTES_S, _HOUR_S = 300, 3600
+_NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_OBJECT = msgspec.json.Decoder(dict[str, object])
+
+
+class Translator:
+    """Translates the messages of one call, and counts its cache marks."""
+
+    def __init__(self, provider: str, lacking: Lacking) -> None:
+        self._provider = provider
+        self._lacking = lacking
+        self._marks = 0
+
+    def system(self, messages: Sequence[Message]) -> list[Json]:
+        """The system messages as text blocks. They lead the conversation wherever they stood."""
+        blocks: list[Json] = []
+        talked = False
+        for i, message in enumerate(messages):
+            at = f"spec.messages[{i}]"
+            if message.role is not Role.SYSTEM:
+                talked = True
+                continue
+            if talked:
+                said = "a system message after the first turn was moved to the front"
+                self._lacking.warn("SYSTEM_MOVED", said, at)
+            for j, part in enumerate(message.parts):
+                if isinstance(part, Text):
+                    blocks += self._text(part, f"{at}.parts[{j}]")
+                else:
+                    self._lacking.refuse(f"{at}.parts[{j}]", "system messages other than text")
+        return blocks
+
+    def turns(self, messages: Sequence[Message]) -> list[Json]:
+        """Alternating turns: messages of one side that follow each other become one turn.
+
+        The API wants every result of a turn's tool calls first in the turn after it.
+        """
+        sides: list[tuple[str, list[JsonObject]]] = []
+        for i, message in enumerate(messages):
+            if message.role is Role.SYSTEM:
+                continue
+            at = f"spec.messages[{i}]"
+            if message.name:
+                self._lacking.drop(f"{at}.name", "participant names")
+            blocks: list[JsonObject] = []
+            for j, part in enumerate(message.parts):
+                blocks += self._block(message.role, part, f"{at}.parts[{j}]")
+            side = "assistant" if message.role is Role.ASSISTANT else "user"
+            if not blocks:
+                self._lacking.warn("EMPTY_DROPPED", "a message without content was left out", at)
+            elif sides and sides[-1][0] == side:
+                sides[-1][1].extend(blocks)
+            else:
+                sides.append((side, blocks))
+        return [{"role": side, "content": _results_first(blocks)} for side, blocks in sides]
+
+    def _block(self, role: Role, part: Part, at: str) -> list[JsonObject]:
+        if not _belongs(role, part):
+            what = f"{_NAMES[type(part)]} in {role.value} messages"
+            self._lacking.refuse(at, what)
+            return []
+        match part:
+            case Text():
+                return self._text(part, at)
+            case Media():
+                return self._media(part, at)
+            case ToolCall():
+                return self._tool_call(part, at)
+            case ToolResult():
+                return self._tool_result(part, at)
+            case Reasoning():
+                return self._reasoning(part, at)
+            case Refusal():
+                return self._text(Text(part.text), at)
+            case _:
+                assert_never(part)
+
+    def _text(self, part: Text, at: str) -> list[JsonObject]:
+        if not part.text:  # the API refuses empty text blocks
+            if part.mark is not None:
+                said = "the cache mark of an empty text was left out"
+                self._lacking.warn("CACHE_MARK_DROPPED", said, f"{at}.prompt_cache")
+            return []
+        return [self._marked({"type": "text", "text": part.text}, part.mark, at)]
+
+    def _media(self, part: Media, at: str) -> list[JsonObject]:
+        made = self._source(part, at)
+        if made is None:
+            return []
+        kind, source = made
+        block: JsonObject = {"type": kind, "source": source}
+        if part.filename and kind == "document":
+            block["title"] = part.filename
+        elif part.filename:
+            said = "the name of an image was left out; the API has no field for it"
+            self._lacking.warn("FIELD_DROPPED", said, f"{at}.media.filename")
+        return [self._marked(block, part.mark, at)]
+
+    def _source(self, part: Media, at: str) -> tuple[str, JsonObject] | None:
+        media_type = part.media_type.lower()
+        kind = _kind(part)
+        match part.source:
+            case Inline(data) if media_type in (*_IMAGES, _PDF):
+                encoded = base64.b64encode(data).decode()
+                return kind, {"type": "base64", "media_type": media_type, "data": encoded}
+            case Inline(data) if media_type.startswith("text/"):
+                try:
+                    text = data.decode()
+                except UnicodeDecodeError:
+                    self._lacking.refuse(f"{at}.media", "text documents that are not UTF-8")
+                    return None
+                return kind, {"type": "text", "media_type": "text/plain", "data": text}
+            case Link(url) if media_type in ("", "image/*", *_IMAGES, _PDF):
+                return kind, {"type": "url", "url": url}
+            case FileId(provider, file_id) if provider == self._provider:
+                return kind, {"type": "file", "file_id": file_id}
+            case FileId():
+                self._lacking.refuse(f"{at}.media", "files of another provider")
+            case _:
+                self._lacking.refuse(f"{at}.media", f"media of type {media_type or 'unknown'}")
+        return None
+
+    def _tool_call(self, part: ToolCall, at: str) -> list[JsonObject]:
+        arguments = json_object(part.arguments_json)
+        if arguments is None:
+            self._lacking.refuse(
+                f"{at}.tool_call.arguments_json",
+                "tool calls whose arguments are not a JSON object; send valid JSON text",
+            )
+            return []
+        block: JsonObject = {
+            "type": "tool_use",
+            "id": _id(part.call_id),
+            "name": part.name,
+            "input": arguments,
+        }
+        return [self._marked(block, part.mark, at)]
+
+    def _tool_result(self, part: ToolResult, at: str) -> list[JsonObject]:
+        content: list[Json] = []
+        for k, inner in enumerate(part.parts):
+            where = f"{at}.tool_result.parts[{k}]"
+            match inner:
+                case Text():
+                    content += self._text(inner, where)
+                case Media():
+                    content += self._media(inner, where)
+        block: JsonObject = {"type": "tool_result", "tool_use_id": _id(part.call_id)}
+        if content:
+            block["content"] = content
+        if part.is_error:
+            block["is_error"] = True
+        return [self._marked(block, part.mark, at)]
+
+    def _reasoning(self, part: Reasoning, at: str) -> list[JsonObject]:
+        if part.provider != self._provider or not part.signature:
+            said = f"reasoning that {self._provider} did not sign was left out"
+            self._lacking.warn("SIGNATURE_DROPPED", said, f"{at}.reasoning")
+            return []
+        signature = part.signature.decode("utf-8", "replace")
+        if part.redacted:
+            return [{"type": "redacted_thinking", "data": signature}]
+        return [{"type": "thinking", "thinking": part.text, "signature": signature}]
+
+    def _marked(self, block: JsonObject, mark: CacheMark | None, at: str) -> JsonObject:
+        if mark is None:
+            return block
+        if self._marks == MAX_MARKS:
+            said = f"at most {MAX_MARKS} cache marks are sent; this one was left out"
+            self._lacking.warn("CACHE_MARK_DROPPED", said, f"{at}.prompt_cache")
+            return block
+        self._marks += 1
+        control: JsonObject = {"type": "ephemeral"}
+        if mark.ttl_s is not None:
+            control["ttl"] = "5m" if mark.ttl_s <= _FIVE_MINUTES_S else "1h"
+            if mark.ttl_s > _HOUR_S:
+                said = "the longest cache lifetime is one hour"
+                self._lacking.warn("VALUE_CLAMPED", said, f"{at}.prompt_cache.ttl")
+        block["cache_control"] = control
+        return block
+
+
+_NAMES: dict[type[Part], str] = {
+    Text: "text",
+    Media: "media",
+    ToolCall: "tool calls",
+    ToolResult: "tool results",
+    Reasoning: "reasoning",
+    Refusal: "refusals",
+}
+_ALLOWED: dict[Role, tuple[type[Part], ...]] = {
+    Role.SYSTEM: (Text,),
+    Role.USER: (Text, Media),
+    Role.ASSISTANT: (Text, ToolCall, Reasoning, Refusal),
+    Role.TOOL: (ToolResult,),
+}
+
+
+def json_object(text: str) -> JsonObject | None:
+    """The object that `text` spells, numbers and key order kept, or None."""
+    try:
+        value = _OBJECT.decode(text or "{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None
+    return value  # type: ignore[return-value] # a JSON decoder makes JSON values only
+
+
+def _belongs(role: Role, part: Part) -> bool:
+    return isinstance(part, _ALLOWED[role])
+
+
+def _results_first(blocks: list[JsonObject]) -> list[Json]:
+    # A stable sort: everything else keeps its order.
+    return [*sorted(blocks, key=lambda block: block["type"] != "tool_result")]
+
+
+def _kind(part: Media) -> str:
+    if part.media_type:
+        return "image" if part.media_type.lower().startswith("image/") else "document"
+    pdf = isinstance(part.source, Link) and part.source.url.lower().split("?")[0].endswith(".pdf")
+    return "document" if pdf else "image"
+
+
+def _id(call_id: str) -> str:
+    """The API takes ids of letters, digits, `_` and `-`; other vendors mint others."""
+    return _NOT_IN_ID.sub("_", call_id)

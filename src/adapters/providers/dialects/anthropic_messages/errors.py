@@ -1,0 +1,95 @@
+"""From the Messages API's errors to the error tree, for bodies and for `error` events."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hexgate.adapters.providers.dialects.anthropic_messages.structs import Fault, FaultBody
+from hexgate.adapters.providers.failures import (
+    by_status,
+    invalid,
+    retry_after_s,
+    too_long,
+    unserved,
+    word,
+)
+from hexgate.adapters.providers.wire import WireResponse
+from hexgate.domain.errors import (
+    CredentialRejected,
+    GatewayError,
+    ModelGone,
+    Overloaded,
+    ProviderFailed,
+    ProviderLimited,
+    QuotaExhausted,
+    TimedOut,
+    Unserved,
+)
+
+_BODY = msgspec.json.Decoder(FaultBody)
+_KINDS: dict[str, tuple[type[Unserved], str]] = {
+    "authentication_error": (
+        CredentialRejected,
+        "rejected the gateway's credential; check its API key",
+    ),
+    "permission_error": (CredentialRejected, "denies the gateway's credential this resource"),
+    "billing_error": (QuotaExhausted, "reports a billing problem of the gateway's account"),
+    "not_found_error": (ModelGone, "does not know the model"),
+    "rate_limit_error": (ProviderLimited, "limits the gateway's request rate"),
+    "timeout_error": (TimedOut, "timed out"),
+    "overloaded_error": (Overloaded, "is overloaded"),
+    "api_error": (ProviderFailed, "failed"),
+}
+_INVALID = ("invalid_request_error", "request_too_large")
+_SPENT = (
+    "enforced_spend_limit_reached",
+    "contract_spend_limit_reached",
+    "linked_organization_spend_limit_reached",
+    "linked_organization_billing_unavailable",
+    "organization_on_hold",
+)
+# These two conditions have no code of their own, so their wording is all there is to go by.
+_TOO_LONG = ("prompt is too long", "exceed context limit", "maximum context length")
+_NO_CREDIT = ("credit balance is too low", "reached your specified api usage limits")
+
+
+def from_response(provider: str, response: WireResponse) -> GatewayError:
+    """The meaning of an answer with an error status: by `error.type`, else by the status."""
+    headers, status = response.headers, response.status
+    try:
+        body = _BODY.decode(response.body)
+    except (msgspec.DecodeError, RecursionError):
+        return by_status(provider, status, headers, request_id=headers.get("request-id", ""))
+    request_id = headers.get("request-id") or word(body.request_id)
+    known = _classified(provider, body.error, status, request_id, retry_after_s(headers))
+    if known is not None:
+        return known
+    return by_status(provider, status, headers, code=word(body.error.type), request_id=request_id)
+
+
+def from_event(provider: str, fault: Fault) -> GatewayError:
+    """The meaning of an `error` event: by `error.type` alone, the status was 200."""
+    known = _classified(provider, fault, 0, "", None)
+    return known or unserved(
+        ProviderFailed, provider, "reported an error in its stream", code=word(fault.type)
+    )
+
+
+def _classified(
+    provider: str, fault: Fault, status: int, request_id: str, wait_s: float | None
+) -> GatewayError | None:
+    code = word((fault.details or {}).get("error_code")) or word(fault.type)
+    said = fault.message.casefold()
+    if fault.type in _INVALID and any(words in said for words in _TOO_LONG):
+        return too_long(provider)
+    if code in _SPENT or (fault.type in _INVALID and any(words in said for words in _NO_CREDIT)):
+        kind, what = QuotaExhausted, "reports that the gateway's account is out of quota"
+        return unserved(kind, provider, what, status=status, code=code, request_id=request_id)
+    if fault.type in _INVALID:
+        return invalid(provider, status, code=code)
+    if fault.type not in _KINDS:
+        return None
+    kinds, what = _KINDS[fault.type]
+    return unserved(
+        kinds, provider, what, status=status, code=code, request_id=request_id, wait_s=wait_s
+    )

@@ -1,0 +1,160 @@
+"""A call as the body of `POST /v1/messages`."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from hexgate.adapters.providers.dialects.anthropic_messages.content import Translator, json_object
+from hexgate.adapters.providers.dialects.anthropic_messages.models import Rules, rules
+from hexgate.adapters.providers.dialects.anthropic_messages.thinking import think
+from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.wire import WireRequest
+from hexgate.domain.call import Call
+from hexgate.domain.json import Json, JsonObject
+from hexgate.domain.spec import AnyJson, Params, PlainText, SchemaJson, Spec, Tool, ToolMode
+
+OLD_VERSION, NEW_VERSION = "2023-06-01", "2026-10-21"
+_SAMPLING = ("temperature", "top_p", "top_k")
+_OWNED = frozenset(("model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"))
+
+
+def build(call: Call, provider: str, *, stream: bool) -> WireRequest:
+    """Translate; raises Unsupported with every field that can be neither said nor dropped."""
+    spec, lacking, known = call.spec, Lacking(call), rules(call.model)
+    translator = Translator(provider, lacking)
+    payload: JsonObject = {"model": call.model, "max_tokens": call.max_output_tokens}
+    if system := translator.system(spec.messages):
+        payload["system"] = system
+    payload["messages"] = translator.turns(spec.messages)
+    if stream:
+        payload["stream"] = True
+    if call.options.end_user_id:
+        payload["metadata"] = {"user_id": call.options.end_user_id}
+    _offer(payload, spec, known, lacking)
+    think(payload, spec, known, lacking)
+    _sample(payload, spec.params, known, lacking)
+    _shape(payload, spec, known, lacking)
+    _extend(payload, spec, provider, lacking)
+    old = known.old_version or any(name in payload for name in _SAMPLING)
+    version = {"anthropic-version": OLD_VERSION if old else NEW_VERSION}
+    return WireRequest("/v1/messages", payload, lacking.settle(), version)
+
+
+def _sample(payload: JsonObject, params: Params, known: Rules, lacking: Lacking) -> None:
+    for name, value, what in (
+        ("seed", params.seed, "a seed"),
+        ("presence_penalty", params.presence_penalty, "a presence penalty"),
+        ("frequency_penalty", params.frequency_penalty, "a frequency penalty"),
+        ("top_logprobs", params.top_logprobs, "log probabilities"),
+    ):
+        if value is not None:
+            lacking.drop(f"spec.params.{name}", what)
+    _stop(payload, params, lacking)
+    asked: list[tuple[str, float]] = []
+    for name, value in zip(
+        _SAMPLING, (params.temperature, params.top_p, params.top_k), strict=True
+    ):
+        if value is not None:
+            asked.append((name, value))
+    thinks = payload.get("thinking") not in (None, {"type": "disabled"})
+    for name, value in asked:
+        if not known.sampling:
+            lacking.drop(f"spec.params.{name}", name)
+        elif thinks:
+            lacking.drop(f"spec.params.{name}", f"{name} together with reasoning")
+        elif name == "top_p" and "temperature" in payload and not known.sampling_pair:
+            lacking.drop("spec.params.top_p", "top_p together with temperature")
+        elif name == "temperature" and value > 1:
+            lacking.warn("VALUE_CLAMPED", "temperature is at most 1", "spec.params.temperature")
+            payload[name] = 1
+        else:
+            payload[name] = value
+
+
+def _stop(payload: JsonObject, params: Params, lacking: Lacking) -> None:
+    stop: list[Json] = [text for text in params.stop if text.strip()]
+    if len(stop) < len(params.stop):
+        lacking.drop("spec.params.stop_sequences", "stop sequences of white space only")
+    if stop:
+        payload["stop_sequences"] = stop
+
+
+def _offer(payload: JsonObject, spec: Spec, known: Rules, lacking: Lacking) -> None:
+    choice = spec.tool_choice
+    allowed = choice.allowed if choice else ()
+    tools: list[Json] = []
+    for i, tool in enumerate(spec.tools):
+        if not allowed or tool.name in allowed:
+            tools.append(_tool(tool, f"spec.tools[{i}]", known, lacking))
+    if tools:
+        payload["tools"] = tools
+    if choice is None:
+        return
+    rule: JsonObject = {"type": _MODES[choice.mode]}
+    if choice.name:
+        rule = {"type": "tool", "name": choice.name}
+    if not tools:
+        if rule["type"] in ("any", "tool"):
+            lacking.refuse("spec.tool_choice", "a required tool call without that tool")
+        return
+    if choice.parallel is False and rule["type"] != "none":
+        rule["disable_parallel_tool_use"] = True
+    if rule != {"type": "auto"}:
+        payload["tool_choice"] = rule
+
+
+_MODES = {ToolMode.AUTO: "auto", ToolMode.NONE: "none", ToolMode.REQUIRED: "any"}
+
+
+def _tool(tool: Tool, at: str, known: Rules, lacking: Lacking) -> JsonObject:
+    schema = json_object(tool.schema_json)
+    if schema is None:
+        lacking.refuse(
+            f"{at}.parameters_schema_json", "tool schemas that are no JSON object; send valid JSON"
+        )
+        schema = {}
+    made: JsonObject = {"name": tool.name, "input_schema": {"type": "object", **schema}}
+    if tool.description:
+        made["description"] = tool.description
+    if tool.strict and known.schemas:
+        made["strict"] = True
+    elif tool.strict:
+        lacking.drop(f"{at}.strict", "strict tools")
+    return made
+
+
+def _shape(payload: JsonObject, spec: Spec, known: Rules, lacking: Lacking) -> None:
+    match spec.output:
+        case PlainText():
+            return
+        case AnyJson():
+            lacking.refuse("spec.output", "JSON without a schema; send json_schema instead")
+        case SchemaJson(_, schema_json) if known.schemas:
+            schema = json_object(schema_json)
+            if schema is None:
+                at = "spec.output.json_schema.schema_json"
+                lacking.refuse(at, "schemas that are no JSON object; send valid JSON text")
+            else:
+                _config(payload)["format"] = {"type": "json_schema", "schema": schema}
+        case SchemaJson():
+            lacking.refuse("spec.output", "answers that conform to a JSON schema")
+        case _:
+            assert_never(spec.output)
+
+
+def _config(payload: JsonObject) -> JsonObject:
+    config = payload.setdefault("output_config", {})
+    assert isinstance(config, dict)
+    return config
+
+
+def _extend(payload: JsonObject, spec: Spec, provider: str, lacking: Lacking) -> None:
+    """The caller's own words come last and win, except where the gateway must know the value."""
+    for name, value in spec.provider_options.get(provider, {}).items():
+        if name in _OWNED:
+            at = f"spec.provider_options[{provider}].{name}"
+            lacking.refuse(at, f"provider options that set {name}; use the request's own field")
+        elif name == "output_config" and isinstance(value, dict):
+            _config(payload).update(value)
+        else:
+            payload[name] = value

@@ -1,0 +1,157 @@
+"""Whole answers, and what whole and streamed answers share: usage, endings, calls."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event
+from hexgate.adapters.providers.dialects.openai_chat.structs import (
+    Body,
+    Choice,
+    CompletionDetails,
+    Logprobs,
+    PromptDetails,
+    TokenLogprob,
+    Words,
+)
+from hexgate.adapters.providers.dialects.openai_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.dialects.openai_chat.structs import Usage as WireUsage
+from hexgate.adapters.providers.wire import WireResponse
+from hexgate.domain.answer import Completion, Finish, Logprob
+from hexgate.domain.chat import Part, Reasoning, Refusal, Text, ToolCall
+from hexgate.domain.usage import Usage
+
+_BODY = msgspec.json.Decoder(Body)
+_ENCODER = msgspec.json.Encoder()
+_FINISH = {
+    "stop": Finish.STOP,
+    "length": Finish.LENGTH,
+    "tool_calls": Finish.TOOL_CALLS,
+    "function_call": Finish.TOOL_CALLS,
+    "content_filter": Finish.CONTENT_FILTER,
+}
+
+
+def completion(provider: str, response: WireResponse) -> Completion:
+    """Translate a body of status 2xx; BadResponse when it is no finished answer."""
+    body = decoded(provider, response.body)
+    if not body.choices or body.choices[0].message is None:
+        raise bad(provider, "answered without a choice")
+    choice = body.choices[0]
+    if not choice.finish_reason:
+        raise bad(provider, "answered without a finish reason")
+    parts = _parts(provider, body, choice.message or Words())
+    matched = stop_sequence(choice)
+    return Completion(
+        parts=parts,
+        finish=finish(choice.finish_reason, matched, {type(part) for part in parts}),
+        usage=usage(body.usage),
+        model=body.model or "",
+        request_id=response.headers.get("x-request-id", ""),
+        stop_sequence=matched,
+        logprobs=logprobs(choice.logprobs),
+        metadata_json=metadata(body, choice.finish_reason),
+    )
+
+
+def decoded(provider: str, data: bytes) -> Body:
+    """A whole answer or a chunk; raises what it reports, or BadResponse."""
+    try:
+        body = _BODY.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
+        raise bad(provider, "answered with something that is no chat completion") from broken
+    if body.error is not None:
+        raise from_event(provider, body.error)
+    return body
+
+
+def usage(wire: WireUsage | None) -> Usage | None:
+    """Disjoint classes, or None when nothing usable is reported.
+
+    Most servers count reasoning inside `completion_tokens`. Where the total shows that one counts
+    it beside them, it is added.
+    """
+    if wire is None or wire.prompt_tokens is None or wire.completion_tokens is None:
+        return None
+    asked = wire.prompt_tokens_details or PromptDetails()
+    given = wire.completion_tokens_details or CompletionDetails()
+    prompt, output = wire.prompt_tokens, wire.completion_tokens
+    cached = min(prompt, asked.cached_tokens or wire.prompt_cache_hit_tokens or 0)
+    written = min(prompt - cached, asked.cache_write_tokens or 0)
+    reasoning = given.reasoning_tokens or 0
+    if reasoning and (wire.total_tokens or 0) == prompt + output + reasoning:
+        output += reasoning
+    return Usage(
+        uncached_input=prompt - cached - written,
+        cache_read=cached,
+        cache_write=written,
+        output=output,
+        reasoning=min(reasoning, output),
+    )
+
+
+def finish(reason: str, matched: str, kinds: set[type[Part]]) -> Finish:
+    """The neutral reason. `stop` is also said after a forced tool call and after a refusal."""
+    found = _FINISH.get(reason, Finish.OTHER)
+    if found is not Finish.STOP:
+        return found
+    if ToolCall in kinds:
+        return Finish.TOOL_CALLS
+    if Refusal in kinds:
+        return Finish.REFUSAL
+    return Finish.STOP_SEQUENCE if matched else Finish.STOP
+
+
+def stop_sequence(choice: Choice) -> str:
+    """The stop sequence that matched, from servers that tell."""
+    return choice.stop_reason if isinstance(choice.stop_reason, str) else ""
+
+
+def logprobs(wire: Logprobs | None) -> tuple[Logprob, ...]:
+    """One entry per token of the text."""
+    return tuple(map(_logprob, wire.content)) if wire is not None and wire.content else ()
+
+
+def metadata(body: Body, reason: str) -> str:
+    """What the contract has no field for, as a JSON object, or empty."""
+    extra: dict[str, str] = {}
+    for name in ("id", "system_fingerprint", "service_tier"):
+        if (value := getattr(body, name)) is not None:
+            extra[name] = value
+    if reason not in _FINISH:
+        extra["finish_reason"] = reason
+    return _ENCODER.encode(extra).decode() if extra else ""
+
+
+def call_id(body: Body, position: int, call: WireCall) -> str:
+    """The call's id. A server that gives none gets one made of its answer's id: a stream must
+    name the call before its arguments are known, and a repeated answer must name it the same.
+    """
+    if call.id:
+        return call.id
+    seed = f"{body.id}\n{body.model}\n{position}\n{call.function and call.function.name}"
+    return "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
+
+
+def _parts(provider: str, body: Body, words: Words) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    if reasoning := words.reasoning_content or words.reasoning:
+        parts.append(Reasoning(reasoning, provider=provider))
+    if words.content:
+        parts.append(Text(words.content))
+    if words.refusal:
+        parts.append(Refusal(words.refusal))
+    for position, call in enumerate(words.tool_calls or ()):
+        function = call.function
+        if function is None or not function.name:
+            raise bad(provider, "answered with a tool call without a name")
+        made = ToolCall(call_id(body, position, call), function.name, function.arguments or "{}")
+        parts.append(made)
+    return tuple(parts)
+
+
+def _logprob(wire: TokenLogprob) -> Logprob:
+    alternatives = tuple(map(_logprob, wire.top_logprobs or ()))
+    return Logprob(wire.token, wire.logprob, bytes(wire.bytes or ()), alternatives)

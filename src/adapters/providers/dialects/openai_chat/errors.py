@@ -1,0 +1,147 @@
+"""From the errors of chat completions to the error tree, for bodies and for error events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hexgate.adapters.providers.dialects.openai_chat.structs import Fault, FaultBody
+from hexgate.adapters.providers.failures import (
+    by_status,
+    invalid,
+    retry_after_s,
+    too_long,
+    unserved,
+    word,
+)
+from hexgate.adapters.providers.wire import WireResponse
+from hexgate.domain.errors import (
+    BadResponse,
+    ContentFiltered,
+    CredentialRejected,
+    GatewayError,
+    ModelGone,
+    Overloaded,
+    ProviderFailed,
+    ProviderLimited,
+    QuotaExhausted,
+    Unserved,
+)
+
+_BODY = msgspec.json.Decoder(FaultBody)
+_TOO_LONG = frozenset(("context_length_exceeded", "exceed_context_size_error"))
+_FILTERED = frozenset(("content_filter", "content_policy_violation"))
+_KEY = (CredentialRejected, "rejected the gateway's credential; check its API key")
+_SPENT = (QuotaExhausted, "reports that the gateway's account is out of quota")
+_GONE = (ModelGone, "does not know the model")
+_PACE = (ProviderLimited, "limits the gateway's request rate")
+_BUSY = (Overloaded, "is overloaded")
+_FAILED = (ProviderFailed, "failed")
+# Both `code` and `type` are looked up, `code` first.
+_WORDS: dict[str, tuple[type[Unserved], str]] = {
+    "invalid_api_key": _KEY,
+    "account_deactivated": _KEY,
+    "authentication_error": _KEY,
+    "permission_error": _KEY,
+    "insufficient_quota": _SPENT,
+    "billing_not_active": _SPENT,
+    "billing_hard_limit_reached": _SPENT,
+    "model_not_found": _GONE,
+    "rate_limit_exceeded": _PACE,
+    "rate_limit_error": _PACE,
+    "engine_overloaded": _BUSY,
+    "overloaded_error": _BUSY,
+    "slow_down": _BUSY,
+    "unavailable_error": _BUSY,
+    "server_error": _FAILED,
+    "internal_error": _FAILED,
+}
+_INVALID = frozenset(("invalid_request_error", "BadRequestError"))
+# vLLM and others have no code for this, so the wording is all there is to go by.
+_TOO_LONG_SAID = ("maximum context length", "context size", "context window", "prompt is too long")
+
+
+def from_response(provider: str, response: WireResponse) -> GatewayError:
+    """The meaning of an answer with an error status: by its words, else by the status."""
+    headers, status = response.headers, response.status
+    request_id = headers.get("x-request-id", "")
+    fault = _fault(response.body)
+    known = _known(provider, fault, status, headers)
+    if known is not None:
+        return known
+    code, field = word(fault.code) or word(fault.type), word(fault.param)
+    return by_status(provider, status, headers, code=code, field=field, request_id=request_id)
+
+
+def from_event(provider: str, fault: Fault | str) -> GatewayError:
+    """The meaning of an error that came with a status of 200, whole or in a stream.
+
+    A server without words of its own puts the status that it would have sent into `code`.
+    """
+    fault = Fault(message=fault) if isinstance(fault, str) else fault
+    status = _status(fault.code)
+    known = _known(provider, fault, status, {})
+    if known is not None:
+        return known
+    code = word(fault.code) or word(fault.type)
+    if status:
+        return by_status(provider, status, {}, code=code, field=word(fault.param))
+    if fault.type in _INVALID:
+        return invalid(provider, 0, code=code, field=word(fault.param))
+    return unserved(ProviderFailed, provider, "reported an error in its answer", code=code)
+
+
+def bad(provider: str, what: str) -> BadResponse:
+    """An answer that makes no sense."""
+    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
+
+
+def _known(
+    provider: str, fault: Fault, status: int, headers: Mapping[str, str]
+) -> GatewayError | None:
+    words = [said for said in (fault.code, fault.type) if isinstance(said, str)]
+    for said in words:
+        if said in _TOO_LONG:
+            return too_long(provider)
+        if said in _FILTERED:
+            return _filtered(provider, said)
+        if said in _WORDS:
+            kind, what = _WORDS[said]
+            return unserved(
+                kind,
+                provider,
+                what,
+                status=status,
+                code=said,
+                request_id=headers.get("x-request-id", ""),
+                wait_s=None if kind is QuotaExhausted else retry_after_s(headers),
+            )
+    if isinstance(fault.code, str) or status not in (0, 400, 413, 422):
+        return None
+    message = (fault.message or "").casefold()
+    return too_long(provider) if any(said in message for said in _TOO_LONG_SAID) else None
+
+
+def _filtered(provider: str, code: str) -> ContentFiltered:
+    text = f"{provider} refused the input on policy grounds ({code})"
+    return ContentFiltered(text, metadata={"provider": provider, "code": code})
+
+
+def _fault(body: bytes) -> Fault:
+    try:
+        found = _BODY.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return Fault()
+    if isinstance(found.error, Fault):
+        return found.error
+    message = found.error or found.message
+    return Fault(message=message, type=found.type, code=found.code, param=found.param)
+
+
+def _status(code: str | int | None) -> int:
+    try:
+        status = int(code or 0)
+    except ValueError:
+        return 0
+    return status if 400 <= status <= 599 else 0

@@ -1,0 +1,47 @@
+"""The official OpenAI SDK as a transport, for OpenAI and servers that speak its API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client
+from hexgate.adapters.providers.wire import WireRequest
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def build(
+    *,
+    provider: str,
+    base_url: str,
+    api_key: str,
+    organization: str = "",
+    max_body_bytes: int,
+) -> SdkTransport:
+    """Make the client; this imports the SDK, which takes a second. `base_url` ends in `/v1`."""
+    import httpx2
+    from openai import AsyncOpenAI, AsyncStream
+
+    client = AsyncOpenAI(
+        api_key=api_key or "none",  # the SDK insists on one, local servers do not look
+        base_url=base_url,
+        organization=organization or None,
+        max_retries=0,
+        timeout=httpx2.Timeout(None, connect=5.0),
+        http_client=http_client(provider, max_body_bytes),
+    )
+
+    async def post(request: WireRequest, limits: httpx2.Timeout) -> httpx2.Response:
+        response: object = await client.post(
+            request.path,
+            cast_to=httpx2.Response,
+            body=request.payload,
+            options={"headers": dict(request.headers), "timeout": limits},
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        # Asked for an httpx2.Response, the SDK returns it unread, whatever its overloads say.
+        return cast("httpx2.Response", response)
+
+    return SdkTransport(post, client.close, provider=provider, max_body_bytes=max_body_bytes)

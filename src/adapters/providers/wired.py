@@ -1,0 +1,212 @@
+"""The one real Provider: a dialect over a transport."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from hexgate.adapters.providers.failures import timed_out
+from hexgate.adapters.providers.wire import Dialect, Reader, Transport, WireResponse, WireStream
+from hexgate.domain.answer import OUTPUT, Chunk, Completion, Finished, Warned
+from hexgate.domain.call import Call, Timeouts
+from hexgate.domain.errors import BadResponse, GatewayError, TimedOut, Unwell
+
+# How long, and how often, to wait for the end of a body after its terminal marker, so that the
+# connection can be used again. A new connection costs more than that, but not much more.
+_DRAIN_S = 0.1
+_DRAIN_READS = 3
+
+
+class WiredProvider:
+    """Answers calls by `dialect` over `transport`. `monotonic` is a clock in seconds."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        transport: Transport,
+        *,
+        monotonic: Callable[[], float],
+        provider: str = "the provider",
+    ) -> None:
+        self._dialect = dialect
+        self._transport = transport
+        self._monotonic = monotonic
+        self._provider = provider
+
+    async def complete(self, call: Call) -> Completion:
+        """See Provider."""
+        request = self._dialect.request(call, stream=False)
+        response = await self._transport.send(request, call.timeouts.whole())
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, call)
+        answer = self._dialect.completion(response)
+        raw = response.body.decode("utf-8", "replace") if call.options.include_raw else ""
+        return dataclasses.replace(
+            answer,
+            warnings=(*request.warnings, *answer.warnings),
+            request_id=answer.request_id or self._dialect.request_id(response.headers),
+            raw_json=raw,
+        )
+
+    async def open(self, call: Call) -> WiredStream:
+        """See Provider. Whatever comes before the first output is kept and delivered first."""
+        request = self._dialect.request(call, stream=True)
+        started = self._monotonic()
+        wire = await self._transport.open(request, call.timeouts)
+        stream = WiredStream(
+            wire,
+            self._dialect.reader(),
+            request.warnings,
+            request_id=self._dialect.request_id(wire.headers),
+            provider=self._provider,
+            timeouts=call.timeouts,
+            started=started,
+            monotonic=self._monotonic,
+        )
+        try:
+            await self._admit(wire, call)
+            await stream.start()
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
+
+    async def _admit(self, wire: WireStream, call: Call) -> None:
+        """Raise what an answer means that is no stream."""
+        if not 200 <= wire.status < 300:
+            pieces = []
+            while piece := await wire.read():
+                pieces.append(piece)
+            raise self._refusal(WireResponse(wire.status, wire.headers, b"".join(pieces)), call)
+
+    def _refusal(self, response: WireResponse, call: Call) -> GatewayError:
+        if response.status >= 400:
+            error = self._dialect.error(response)
+            # The wire's answer seldom repeats which model was asked.
+            error.metadata.setdefault("model", call.model)
+            return error
+        status = str(response.status)
+        text = f"{self._provider} answered with status {status}; check its base_url"
+        return BadResponse(
+            text,
+            http_status=response.status,
+            metadata={"provider": self._provider, "httpStatus": status},
+        )
+
+
+class WiredStream:
+    """The chunks of one answer, read as they are asked for."""
+
+    def __init__(
+        self,
+        wire: WireStream,
+        reader: Reader,
+        warnings: Sequence[Warned],
+        *,
+        request_id: str,
+        provider: str,
+        timeouts: Timeouts,
+        started: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._wire = wire
+        self._reader = reader
+        self._chunks: deque[Chunk] = deque(warnings)
+        self._request_id = request_id
+        self._provider = provider
+        self._silence_s = timeouts.between_tokens_s
+        self._first_until = started + timeouts.first_token_s
+        self._until = started + timeouts.attempt_s
+        self._monotonic = monotonic
+        self._shown = False  # output has been seen
+        self._finished = False
+        self._closed = False
+
+    @property
+    def request_id(self) -> str:
+        """The provider's own identifier of the request, or empty."""
+        return self._request_id
+
+    def __aiter__(self) -> Self:
+        """The stream itself."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """See Stream."""
+        chunks = self._chunks
+        while not chunks:
+            if self._closed:
+                raise StopAsyncIteration
+            if self._finished:
+                await self._drain()
+            else:
+                await self._fill()
+        return chunks.popleft()
+
+    async def start(self) -> None:
+        """Read until the first output is at hand."""
+        while not self._shown:
+            await self._fill()
+
+    async def aclose(self) -> None:
+        """See Stream. Chunks that were not asked for are gone."""
+        self._closed = True
+        self._chunks.clear()
+        await self._wire.aclose()
+
+    async def _fill(self) -> None:
+        """Take in what one read brings; after any failure the stream is closed."""
+        try:
+            data = await self._read()
+            self._take(self._reader.feed(data) if data else self._end())
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _read(self) -> bytes:
+        """One read, within what is left of the tightest limit: silence, first output or attempt."""
+        now = self._monotonic()
+        limit_s, phase = self._until - now, "attempt"
+        if not self._shown and self._first_until - now < limit_s:
+            limit_s, phase = self._first_until - now, "first_token"
+        elif self._shown and self._silence_s < limit_s:
+            limit_s, phase = self._silence_s, "between_tokens"
+        if limit_s <= 0:
+            raise timed_out(self._provider, phase)
+        try:
+            return await self._wire.read(limit_s)
+        except TimedOut as failure:
+            if failure.metadata.get("phase") != "between_tokens":
+                raise
+            raise timed_out(self._provider, phase) from failure
+
+    def _end(self) -> Sequence[Chunk]:
+        chunks = self._reader.end()
+        if not any(isinstance(chunk, Finished) for chunk in chunks):
+            text = f"{self._provider} ended its stream without a terminal marker"
+            raise BadResponse(text, metadata={"provider": self._provider})
+        return chunks
+
+    def _take(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            self._chunks.append(chunk)
+            self._shown = self._shown or isinstance(chunk, OUTPUT)
+            if isinstance(chunk, Finished):
+                self._finished = True
+                return
+
+    async def _drain(self) -> None:
+        """Read to the end of the body if it is near; either way the stream is over."""
+        try:
+            for _ in range(_DRAIN_READS):
+                data = await self._wire.read(_DRAIN_S)
+                if not data:
+                    break
+                self._reader.feed(data)
+        except Unwell as failure:
+            if isinstance(failure, BadResponse):
+                raise  # the reader refuses what follows its terminal marker
+        finally:
+            await self.aclose()

@@ -1,0 +1,269 @@
+"""The simulator: one server on the loopback interface that speaks three wires."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from aiohttp import web
+
+from hexgate.adapters.clock import SystemClock
+from hexgate.adapters.simulator import models, spoil
+from hexgate.adapters.simulator.dice import Dice
+from hexgate.adapters.simulator.faults import OK, Fault, Plan, all_named, planned
+from hexgate.adapters.simulator.memory import Memory
+from hexgate.adapters.simulator.routes import Visit, find, wire_of
+from hexgate.adapters.simulator.sending import Outgoing, Sender, Sent
+from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wire, Wrong
+from hexgate.domain.json import Json
+from hexgate.ports.clock import Clock
+
+_REMEMBERED = 1000  # requests, and disconnects that nobody has asked for
+_MAX_BODY_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came: header names are lower case, `body` is None where it was no JSON."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Json
+    at: float  # monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """The client closed its connection before the answer was complete; `at` is monotonic."""
+
+    path: str
+    at: float
+
+
+class Simulator:
+    """A provider that needs no key of any worth, and fails when told to.
+
+    Behaviour of a request for an answer: the next entry of the script if there is one; else the
+    fault in the model's name; else, for a share of `fault_rate`, one of `faults` (by default those
+    that end at once), chosen by `seed`. Requests that are not good are refused before any of that,
+    and listings never fail. What hangs does so for `hang_s` at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        fault_rate: float = 0.0,
+        faults: Iterable[Fault | str] = (),
+        pace_s: float = 0.0,
+        hang_s: float = 60.0,
+        drip_s: float = 0.25,
+        giant_bytes: int = 64 << 20,
+        clock: Clock | None = None,
+    ) -> None:
+        if not 0 <= fault_rate <= 1:
+            raise ValueError(f"fault_rate is {fault_rate}; give a share between 0 and 1")
+        self._seed = seed
+        self._host = host
+        self._port = port
+        self._fault_rate = fault_rate
+        self._faults = all_named(faults)
+        self._pace_s = pace_s
+        self._clock: Clock = clock or SystemClock()
+        self._sender = Sender(hang_s=hang_s, drip_s=drip_s, giant_bytes=giant_bytes)
+        self._dice = Dice(f"faults {seed}")
+        self._memory = Memory()
+        self._script: deque[Plan] = deque()
+        self._number = 0
+        self._requests: deque[Received] = deque(maxlen=_REMEMBERED)
+        self._disconnects: asyncio.Queue[Disconnect] = asyncio.Queue(_REMEMBERED)
+        self._handlers: set[asyncio.Task[object]] = set()
+        self._stopping = False
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        # Cancelling the handler is how a client's leaving is seen at once.
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner, self._stopping = runner, False
+
+    async def stop(self) -> None:
+        """Close every connection, hanging ones too, and stop listening. May be called twice."""
+        runner, self._runner = self._runner, None
+        self._stopping = True
+        for task in tuple(self._handlers):
+            task.cancel()
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end. Raises RuntimeError before `start`."""
+        if self._runner is None or not self._runner.addresses:
+            raise RuntimeError("the simulator does not listen; await start() first")
+        host, port = self._runner.addresses[0][:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def openai_url(self) -> str:
+        """The base URL for OpenAI's client."""
+        return self.url + "/v1"
+
+    @property
+    def anthropic_url(self) -> str:
+        """The base URL for Anthropic's client."""
+        return self.url
+
+    @property
+    def ollama_url(self) -> str:
+        """The base URL for Ollama's client."""
+        return self.url
+
+    @property
+    def requests(self) -> Sequence[Received]:
+        """The last thousand requests, oldest first, refused ones included."""
+        return self._requests
+
+    def script(self, plans: Iterable[Plan | Fault | str | None]) -> None:
+        """Plan the next requests for an answer, in order: faults or names; `ok` or None for good.
+
+        Replaces what is left of an earlier script. Raises ValueError for a name that is unknown.
+        """
+        self._script = deque(map(planned, plans))
+
+    async def next_disconnect(self) -> Disconnect:
+        """Wait for the next client that leaves before its answer is complete, oldest first."""
+        return await self._disconnects.get()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self._handlers.add(task)
+        try:
+            return await self._served(request)
+        except asyncio.CancelledError:
+            self._left(request)
+            raise
+        except ConnectionError:
+            self._left(request)
+            return Sent()
+        finally:
+            self._handlers.discard(task)
+
+    async def _served(self, request: web.Request) -> web.StreamResponse:
+        self._number += 1
+        token = Dice(f"origin {self._seed} {self._number}").token(24)
+        origin = Origin(self._number, token, self._clock.now())
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        wire = wire_of(request.path, headers)
+        try:
+            body = await self._read(request, headers)
+            route = find(request.method, request.path, headers)
+            wire.admit(headers)
+            if request.method == "POST":
+                _check_type(headers)
+            if route.say is None:
+                exchange = wire.read(body, headers, origin)
+                return await self._answer(request, wire, exchange, origin)
+            name = request.path.rpartition("/")[2]
+            listing = route.say(Visit(name, body, headers, request.query))
+            return _json(Error(200, listing, wire.headers(None, origin)))
+        except Refused as refused:
+            return _json(wire.error(refused, origin))
+
+    async def _read(self, request: web.Request, headers: Mapping[str, str]) -> bytes:
+        at = self._clock.monotonic()
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise Refused(Wrong.TOO_LARGE) from None
+        seen = Received(request.method, request.path, headers, _parsed(body), at)
+        self._requests.append(seen)
+        return body
+
+    async def _answer(
+        self, request: web.Request, wire: Wire, exchange: Exchange, origin: Origin
+    ) -> web.StreamResponse:
+        ask, plan = exchange.ask, self._plan(exchange.ask.model)
+        refusal = spoil.refusal(plan.fault, origin.now, stream=exchange.stream)
+        if refusal is not None:
+            raise refusal
+        good = replace(models.answer(ask, self._seed), cached=wire.cached(self._memory, ask))
+        answer = spoil.changed(good, plan)
+        if exchange.stream:
+            events = list(exchange.events(answer))
+        else:
+            events = spoil.halves(exchange.whole(answer))
+        pace_s = models.pace_s(ask.model)
+        out = Outgoing(
+            wire=wire,
+            headers=wire.headers(answer, origin),
+            script=spoil.scripted(events, plan, wire, stream=exchange.stream),
+            stream=exchange.stream,
+            fault=plan.fault,
+            pace_s=self._pace_s if pace_s is None else pace_s,
+        )
+        return await self._sender.send(request, out)
+
+    def _plan(self, model: str) -> Plan:
+        if self._script:
+            return self._script.popleft()
+        if name := models.fault_name(model):
+            return planned(name)
+        if self._fault_rate and self._dice.chance(self._fault_rate):
+            return Plan(self._dice.one(self._faults))
+        return OK
+
+    def _left(self, request: web.Request) -> None:
+        if self._stopping:
+            return
+        if self._disconnects.full():
+            self._disconnects.get_nowait()
+        self._disconnects.put_nowait(Disconnect(request.path, self._clock.monotonic()))
+
+
+def _check_type(headers: Mapping[str, str]) -> None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        text = f"Unsupported content type: '{kind[:64]}'. Only 'application/json' is accepted."
+        raise Refused(Wrong.INVALID, text)
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        parsed: Json = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return parsed
+
+
+def _json(error: Error) -> web.Response:
+    headers = {"Content-Type": "application/json", **error.headers}
+    return web.Response(body=error.body, status=error.status, headers=headers)

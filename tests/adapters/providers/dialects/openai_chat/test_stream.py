@@ -1,0 +1,343 @@
+"""The streamed answers of chat completions."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OPENAI, OpenAIChat
+from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
+from hexgate.adapters.providers.wire import WireResponse
+from hexgate.domain.answer import (
+    Chunk,
+    Finish,
+    Finished,
+    Logprob,
+    PartFinished,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageUpdate,
+)
+from hexgate.domain.assemble import Assembler
+from hexgate.domain.chat import Reasoning, Refusal, Text, ToolCall
+from hexgate.domain.errors import (
+    BadResponse,
+    ContextTooLong,
+    GatewayError,
+    InvalidRequest,
+    Overloaded,
+    ProviderFailed,
+    ProviderLimited,
+)
+from hexgate.domain.usage import Usage
+
+DATA = Path(__file__).parents[4] / "data" / "openai_chat"
+NAMES = ("text", "tools", "reasoning", "refusal", "logprobs", "azure_filter")
+RECORDED = {name: (DATA / f"{name}.sse").read_bytes() for name in (*NAMES, "no_done")}
+LENIENT = Quirks(needs_done=False)
+
+
+def read(*pieces: bytes, quirks: Quirks = OPENAI) -> list[Chunk]:
+    """Everything a stream says, its end included."""
+    reader = OpenAIChat("openai", quirks).reader()
+    chunks = [chunk for piece in pieces for chunk in reader.feed(piece)]
+    return [*chunks, *reader.end()]
+
+
+def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """The same chunks with neighbouring deltas of one part in one piece."""
+    out: list[Chunk] = []
+    for chunk in chunks:
+        match out[-1] if out else None, chunk:
+            case TextDelta(i, a, p), TextDelta(j, b, q) if i == j:
+                out[-1] = TextDelta(i, a + b, p + q)
+            case ReasoningDelta(i, a), ReasoningDelta(j, b) if i == j:
+                out[-1] = ReasoningDelta(i, a + b)
+            case ToolCallDelta(i, a), ToolCallDelta(j, b) if i == j:
+                out[-1] = ToolCallDelta(i, a + b)
+            case _:
+                out.append(chunk)
+    return out
+
+
+def event(data: object) -> bytes:
+    return f"data: {json.dumps(data)}\n\n".encode()
+
+
+def delta(finish: str | None = None, **fields: Any) -> bytes:
+    return event({"id": "x", "choices": [{"delta": fields, "finish_reason": finish}]})
+
+
+def call(index: int | None, name: str = "", arguments: str = "", **fields: Any) -> bytes:
+    function = {"name": name, "arguments": arguments} if name else {"arguments": arguments}
+    fragment = {"function": function, **fields}
+    return delta(tool_calls=[fragment if index is None else {"index": index, **fragment}])
+
+
+STOP, DONE = delta("stop"), b"data: [DONE]\n\n"
+METADATA = (
+    '{"id":"chatcmpl-C8w3vQh2f5ZkT1nYb0mRsX7L","system_fingerprint":"fp_80956533eb",'
+    '"service_tier":"default"}'
+)
+
+
+def test_text_comes_in_whole_characters_and_ends_with_disjoint_usage() -> None:
+    assert read(RECORDED["text"]) == [
+        TextDelta(0, "Grüße aus 東京 🗼"),
+        PartFinished(0, Text("Grüße aus 東京 🗼")),
+        Finished(
+            finish=Finish.STOP,
+            usage=Usage(uncached_input=93, cache_read=1024, output=46),
+            model="gpt-4o-2024-08-06",
+            metadata_json=METADATA,
+        ),
+    ]
+
+
+def test_calls_follow_the_text_as_parts_of_their_own() -> None:
+    assert read(RECORDED["tools"])[:-1] == [
+        TextDelta(0, "Let me look."),
+        PartFinished(0, Text("Let me look.")),
+        ToolCallStarted(1, "call_gX1", "get_weather"),
+        ToolCallDelta(1, '{"city": "Oslo"}'),
+        PartFinished(1, ToolCall("call_gX1", "get_weather", '{"city": "Oslo"}')),
+        ToolCallStarted(2, "call_gX2", "get_time"),
+        ToolCallDelta(2, '{"zone": "CET"}'),
+        PartFinished(2, ToolCall("call_gX2", "get_time", '{"zone": "CET"}')),
+    ]
+
+
+def test_reasoning_is_a_part_before_the_text() -> None:
+    assert read(RECORDED["reasoning"]) == [
+        ReasoningDelta(0, "Two and two."),
+        PartFinished(0, Reasoning("Two and two.", provider="openai")),
+        TextDelta(1, "Four."),
+        PartFinished(1, Text("Four.")),
+        Finished(
+            finish=Finish.STOP,
+            usage=Usage(uncached_input=8, cache_read=4, output=9, reasoning=5),
+            model="qwen3-8b",
+            metadata_json='{"id":"chatcmpl-9tQ0"}',
+        ),
+    ]
+
+
+def test_a_refusal_is_no_text() -> None:
+    part, finished = read(RECORDED["refusal"])
+    assert part == PartFinished(0, Refusal("I'm sorry, I can't help with that."))
+    assert isinstance(finished, Finished)
+    assert finished.finish is Finish.REFUSAL
+
+
+def test_logprobs_travel_with_their_text() -> None:
+    first, _, finished = joined(read(RECORDED["logprobs"]))
+    yes = Logprob("Yes", -0.01, b"Yes")
+    assert first == TextDelta(
+        0,
+        "Yes.",
+        (
+            Logprob("Yes", -0.01, b"Yes", (yes, Logprob("No", -4.6, b"No"))),
+            Logprob(".", -0.2, b"."),
+        ),
+    )
+    assert isinstance(finished, Finished)
+    assert finished.finish is Finish.LENGTH
+
+
+def test_a_filter_at_the_end_is_the_finish_and_missing_usage_is_none() -> None:
+    finished = read(RECORDED["azure_filter"])[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.finish, finished.usage) == (Finish.CONTENT_FILTER, None)
+    assert finished.model == "gpt-4o-2024-08-06"
+
+
+@given(st.sampled_from(NAMES), st.lists(st.integers(0, 10_000), max_size=12))
+def test_any_split_of_the_bytes_says_the_same(name: str, at: list[int]) -> None:
+    data = RECORDED[name]
+    edges = [0, *sorted(edge % (len(data) + 1) for edge in at), len(data)]
+    pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
+    assert joined(read(*pieces)) == joined(read(data))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_bytes_say_the_same(name: str) -> None:
+    data = RECORDED[name]
+    assert joined(read(*(bytes((byte,)) for byte in data))) == joined(read(data))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cut_anywhere_a_stream_is_broken_off_and_never_finished(name: str) -> None:
+    data = RECORDED[name].removesuffix(b"\n").removesuffix(b"\r")
+    whole = joined(read(RECORDED[name]))
+    for length in range(len(data) + 1):
+        reader = OpenAIChat("openai").reader()
+        seen = joined(reader.feed(data[:length]))
+        assert not any(isinstance(chunk, Finished) for chunk in seen)
+        assert seen[:-1] == whole[: max(0, len(seen) - 1)]
+        with pytest.raises(BadResponse, match=r"without \[DONE\]"):
+            reader.end()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "azure_filter"])
+def test_a_whole_answer_has_the_parts_of_its_stream(name: str) -> None:
+    body = (DATA / f"{name}.json").read_bytes()
+    whole = OpenAIChat("openai").completion(WireResponse(200, {}, body))
+    assembler = Assembler()
+    *chunks, finished = read(RECORDED[name])
+    for chunk in chunks:
+        assembler.add(chunk)
+    assert assembler.parts() == whole.parts
+    assert isinstance(finished, Finished)
+    assert (finished.finish, finished.usage) == (whole.finish, whole.usage)
+
+
+def test_a_server_without_a_marker_ends_after_its_finish_reason() -> None:
+    finished = read(RECORDED["no_done"], quirks=LENIENT)[-1]
+    assert finished == Finished(
+        finish=Finish.STOP, usage=None, model="local", metadata_json='{"id":"cmpl-7"}'
+    )
+    with pytest.raises(BadResponse, match=r"without \[DONE\]"):
+        read(RECORDED["no_done"], quirks=COMPATIBLE)
+
+
+def test_without_a_marker_the_finish_reason_is_still_needed() -> None:
+    with pytest.raises(BadResponse, match="without a finish reason"):
+        read(delta(content="Hi"), quirks=LENIENT)
+
+
+def test_totals_before_the_end_are_updates() -> None:
+    totals = {"prompt_tokens": 3, "completion_tokens": 1}
+    chunk = event({"choices": [{"delta": {"content": "Hi"}}], "usage": totals})
+    again = event({"choices": [{"delta": {"content": "!"}}], "usage": totals})
+    update = UsageUpdate(Usage(uncached_input=3, output=1))
+    chunks = read(chunk + again + STOP + DONE)
+    assert chunks[:3] == [TextDelta(0, "Hi"), update, TextDelta(0, "!")]
+    assert [chunk for chunk in chunks if isinstance(chunk, UsageUpdate)] == [update]
+
+
+def test_text_after_a_call_is_a_later_part() -> None:
+    chunks = read(call(0, "f", id="c") + delta(content="Done.") + STOP + DONE)
+    assert chunks[-3:-1] == [TextDelta(1, "Done."), PartFinished(1, Text("Done."))]
+
+
+def test_a_call_without_arguments_has_an_empty_object() -> None:
+    chunks = read(call(0, "now", id="c") + delta("tool_calls") + DONE)
+    assert chunks[:-1] == [
+        ToolCallStarted(0, "c", "now"),
+        ToolCallDelta(0, "{}"),
+        PartFinished(0, ToolCall("c", "now", "{}")),
+    ]
+
+
+@pytest.mark.parametrize("index", [0, None], ids=["the same index", "no index"])
+def test_calls_are_told_apart_by_id_where_the_index_says_nothing(index: int | None) -> None:
+    calls = call(index, "f", "{", id="a") + call(index, "", "}") + call(index, "g", "[]", id="b")
+    parts = [chunk.part for chunk in read(calls + STOP + DONE) if isinstance(chunk, PartFinished)]
+    assert parts == [ToolCall("a", "f", "{}"), ToolCall("b", "g", "[]")]
+
+
+def test_calls_without_ids_get_some_that_repeat_with_the_answer_alone() -> None:
+    two = call(0, "f") + call(1, "f") + STOP + DONE
+    first, second = (c.call_id for c in read(two) if isinstance(c, ToolCallStarted))
+    assert first.startswith("call_")
+    assert first != second
+    again = [c.call_id for c in read(two) if isinstance(c, ToolCallStarted)]
+    assert again == [first, second]
+    other = two.replace(b'"id": "x"', b'"id": "y"')
+    assert first not in {c.call_id for c in read(other) if isinstance(c, ToolCallStarted)}
+
+
+def test_stop_after_a_forced_call_means_tool_calls() -> None:
+    finished = read(call(0, "f", "{}", id="c") + STOP + DONE)[-1]
+    assert isinstance(finished, Finished)
+    assert finished.finish is Finish.TOOL_CALLS
+
+
+def test_an_unknown_reason_is_kept_as_it_came() -> None:
+    finished = read(delta("eos_token") + DONE)[-1]
+    assert isinstance(finished, Finished)
+    assert finished.finish is Finish.OTHER
+    assert json.loads(finished.metadata_json)["finish_reason"] == "eos_token"
+
+
+def test_keep_alives_and_empty_deltas_say_nothing() -> None:
+    quiet = b": ping\n\ndata:\n\n" + delta("", content="", refusal=None) + event({"choices": []})
+    assert len(read(quiet + STOP + delta(content="") + DONE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("stream", "message"),
+    [
+        (DONE, r"\[DONE\] without a finish reason"),
+        (delta(content="Hi") + DONE, r"\[DONE\] without a finish reason"),
+        (STOP + DONE + DONE, r"after \[DONE\]"),
+        (STOP + DONE + delta(content="x"), r"after \[DONE\]"),
+        (STOP + STOP + DONE, "after a finish reason"),
+        (STOP + delta(content="x") + DONE, "after a finish reason"),
+        (call(0, "", "{}") + STOP + DONE, "without a name"),
+        (call(0, "f", id="a") + call(1, "g", id="b") + call(0, "", "{}"), "out of order"),
+        (call(0, "f", id="a") + delta(content="x") + call(0, "", "{}"), "out of order"),
+        (call(0, "f", id="a") + call(0, "g", id="a"), "out of order"),
+        (event({"choices": [{"index": 1, "delta": {"content": "x"}}]}), "second choice"),
+        (b'data: {"choices":[{"delta"\n\n', "no chat completion"),
+        (b"data: [1]\n\n", "no chat completion"),
+        (b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n', "no chat completion"),
+        (event({"usage": {"prompt_tokens": -1}}), "no chat completion"),
+        (b"data: " + b"[" * 100_000 + b"\n\n", "no chat completion"),
+        (b"data: <html>Bad gateway</html>\n\n", "no chat completion"),
+        (b"<html><body>Bad gateway</body></html>\n", r"without \[DONE\]"),
+        (b"data: " + b"x" * (4 * 1024 * 1024), "larger than"),
+        (b"", r"without \[DONE\]"),
+    ],
+)
+def test_what_makes_no_sense_is_a_bad_response(stream: bytes, message: str) -> None:
+    with pytest.raises(BadResponse, match=message):
+        read(stream)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"type": "server_error", "message": "", "code": None}, ProviderFailed),
+        ({"message": "Rate limit reached", "code": "rate_limit_exceeded"}, ProviderLimited),
+        ({"code": 503, "type": "unavailable_error", "message": "loading"}, Overloaded),
+        ({"code": 400, "type": "exceed_context_size_error"}, ContextTooLong),
+        ({"code": 400, "type": "BadRequestError", "message": "no"}, InvalidRequest),
+        ({"type": "invalid_request_error", "param": "tools"}, InvalidRequest),
+        ("out of memory", ProviderFailed),
+        ({}, ProviderFailed),
+    ],
+)
+def test_an_error_in_the_stream_is_told_by_its_words(
+    error: object, kind: type[GatewayError]
+) -> None:
+    with pytest.raises(kind):
+        read(delta(content="Half"), event({"error": error}))
+
+
+def test_an_error_after_output_does_not_take_the_output_back() -> None:
+    data = (DATA / "error_after_output.sse").read_bytes()
+    edge = data.index(b'data: {"error"')
+    reader = OpenAIChat("openai").reader()
+    assert reader.feed(data[:edge]) == [TextDelta(0, "Half an")]
+    with pytest.raises(ProviderFailed, match="server_error"):
+        reader.feed(data[edge:])
+
+
+@given(st.binary(max_size=200), st.integers(0, 3_000))
+def test_garbage_gives_errors_of_the_tree_and_nothing_else(junk: bytes, at: int) -> None:
+    data = RECORDED["tools"]
+    try:
+        read(data[:at] + junk + data[at:])
+        read(b"data: " + junk + b"\n\n")
+    except GatewayError:
+        pass

@@ -1,0 +1,1 @@
+"""The simulator, judged by the official SDKs and by raw sockets."""

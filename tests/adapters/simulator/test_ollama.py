@@ -1,0 +1,159 @@
+"""The Ollama wire, field by field against its documentation."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.adapters.simulator.asked import NAMES, SCHEMA
+
+USER: Any = [{"role": "user", "content": "Tell me of the sea."}]
+TOOLS: Any = [
+    {"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in NAMES
+]
+DURATIONS = {"total_duration", "load_duration", "prompt_eval_duration", "eval_duration"}
+COUNTS = {"prompt_eval_count", "eval_count"}
+
+
+async def chat(http: aiohttp.ClientSession, **body: Any) -> tuple[int, list[Any]]:
+    async with http.post("/api/chat", json={"messages": USER, **body}) as response:
+        text = await response.text()
+        if response.status == 200 and body.get("stream", True):
+            assert response.content_type == "application/x-ndjson"
+        return response.status, [json.loads(line) for line in text.split("\n") if line]
+
+
+async def test_it_streams_unless_told_not_to(http: aiohttp.ClientSession) -> None:
+    _, lines = await chat(http, model="sim-echo")
+    assert len(lines) == 6
+    *pieces, last = lines
+    for piece in pieces:
+        assert set(piece) == {"model", "created_at", "message", "done"}
+        assert set(piece["message"]) == {"role", "content"}
+        assert not piece["done"]
+        assert datetime.fromisoformat(piece["created_at"]).tzinfo is not None
+    assert set(last) == {
+        *("model", "created_at", "message", "done", "done_reason"),
+        *DURATIONS,
+        *COUNTS,
+    }
+    assert last["message"]["content"] == ""
+    assert last["done_reason"] == "stop"
+    assert all(isinstance(last[name], int) for name in DURATIONS | COUNTS)
+
+
+async def test_a_whole_answer_is_one_object(http: aiohttp.ClientSession) -> None:
+    _, (answer,) = await chat(http, model="sim-echo:latest", stream=False)
+    assert answer["done"]
+    assert answer["model"] == "sim-echo:latest"
+    assert answer["message"] == {"role": "assistant", "content": "Tell me of the sea."}
+
+
+async def test_tool_calls_come_whole(http: aiohttp.ClientSession) -> None:
+    _, lines = await chat(http, model="sim-tools", tools=TOOLS)
+    (calls,) = [line["message"]["tool_calls"] for line in lines if "tool_calls" in line["message"]]
+    assert [call["function"]["name"] for call in calls] == list(NAMES)
+    assert [call["function"]["index"] for call in calls] == [0, 1]
+    assert all(isinstance(call["function"]["arguments"], dict) for call in calls)
+    assert lines[-1]["done_reason"] == "stop"
+    results = [
+        {"role": "tool", "tool_call_id": call["id"], "tool_name": name, "content": f"{name}: fine"}
+        for call, name in zip(calls, NAMES, strict=True)
+    ]
+    turns = [*USER, {"role": "assistant", "tool_calls": calls}, *results]
+    _, (told,) = await chat(http, model="sim-tools", tools=TOOLS, messages=turns, stream=False)
+    said = "The tools returned: weather: fine; tides: fine"
+    assert told["message"]["content"] == said
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_it_thinks_unless_told_not_to(http: aiohttp.ClientSession, stream: bool) -> None:
+    _, loud = await chat(http, model="sim-think", stream=stream)
+    _, still = await chat(http, model="sim-think", stream=stream, think=False)
+    assert loud[0]["message"]["thinking"]
+    assert not any("thinking" in line["message"] for line in still)
+    said = ["".join(line["message"]["content"] for line in lines) for lines in (loud, still)]
+    assert said[0] == said[1]
+
+
+async def test_formats_are_kept(http: aiohttp.ClientSession) -> None:
+    _, (answer,) = await chat(http, model="sim-json", stream=False, format=SCHEMA)
+    assert set(json.loads(answer["message"]["content"])) == {"city", "unit", "days"}
+    _, (answer,) = await chat(http, model="sim-echo", stream=False, format="json")
+    assert isinstance(json.loads(answer["message"]["content"]), dict)
+
+
+async def test_log_probabilities_cover_the_text(http: aiohttp.ClientSession) -> None:
+    _, lines = await chat(http, model="sim-echo", logprobs=True, top_logprobs=2)
+    found = [each for line in lines for each in line.get("logprobs", [])]
+    assert "".join(each["token"] for each in found) == "Tell me of the sea."
+    assert {len(each["top_logprobs"]) for each in found} == {2}
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("/api/tags", "models"), ("/api/ps", "models"), ("/api/version", "version")]
+)
+async def test_listings_are_there(http: aiohttp.ClientSession, path: str, key: str) -> None:
+    async with http.get(path) as response:
+        assert (await response.json())[key]
+
+
+async def test_a_model_is_shown_with_what_it_can_do(http: aiohttp.ClientSession) -> None:
+    async with http.post("/api/show", json={"model": "sim-think"}) as response:
+        shown = await response.json()
+    assert "thinking" in shown["capabilities"]
+    family = shown["model_info"]["general.architecture"]
+    assert shown["model_info"][f"{family}.context_length"] == 131072
+    async with http.post("/api/show", json={"model": "llama"}) as response:
+        assert response.status == 404
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "model": ({"model": "llama"}, 404, "model 'llama' not found"),
+    "unknown": ({"model": "sim-echo", "max_tokens": 1}, 400, 'unknown field "max_tokens"'),
+    "option": ({"model": "sim-echo", "options": {"top": 1}}, 400, 'unknown field "options.top"'),
+    "type": ({"model": "sim-echo", "messages": "x"}, 400, "cannot unmarshal str"),
+    "role": (
+        {"model": "sim-echo", "messages": [{"role": "developer", "content": "x"}]},
+        400,
+        "messages.0.role",
+    ),
+    "image": (
+        {"model": "sim-echo", "messages": [{"role": "user", "images": ["AAAA"]}]},
+        400,
+        "invalid image data",
+    ),
+    "orphan": (
+        {"model": "sim-echo", "messages": [{"role": "tool", "content": "x"}]},
+        400,
+        "without a tool call",
+    ),
+    "too long": (
+        {"model": "sim-echo", "truncate": False, "options": {"num_ctx": 3}},
+        400,
+        "exceeds the context length",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_makes_no_sense_is_refused(http: aiohttp.ClientSession, case: str) -> None:
+    body, status, words = REFUSED[case]
+    got, (answer,) = await chat(http, **body)
+    assert got == status
+    assert words in answer["error"]
+
+
+async def test_a_prompt_that_is_too_long_is_cut_in_silence(http: aiohttp.ClientSession) -> None:
+    status, _ = await chat(http, model="sim-echo", options={"num_ctx": 3})
+    assert status == 200
+
+
+async def test_an_error_in_the_stream_is_a_line_of_its_own(http: aiohttp.ClientSession) -> None:
+    _, lines = await chat(http, model="fault-error-after-output")
+    assert len(lines) == 4
+    assert set(lines[-1]) == {"error"}

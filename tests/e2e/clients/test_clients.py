@@ -1,0 +1,112 @@
+"""Every client package and every command-line client against the same running gateway."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clients.conftest import BUILD_S, CLIENTS, run
+from tests.e2e.conftest import Gateway
+
+# A first build downloads and compiles.
+pytestmark = pytest.mark.timeout(2 * BUILD_S)
+
+COMPLETIONS = "hexgate.v1.CompletionService"
+
+
+def ask(model: str) -> str:
+    """A request to a model, as JSON."""
+    message = {"role": "ROLE_USER", "parts": [{"text": {"text": "Hello, gateway!"}}]}
+    return json.dumps({"spec": {"model": model, "messages": [message]}})
+
+
+def check(done: subprocess.CompletedProcess[str]) -> None:
+    """An example tells of every step, in order."""
+    steps = [line.split(":")[0] for line in done.stdout.splitlines()]
+    assert steps == ["unary", "stream", "tools", "tools", "errors", "errors", "cancel"]
+    assert "MODEL_NOT_FOUND" in done.stdout
+    assert "PROVIDER_RATE_LIMITED, retry after" in done.stdout
+
+
+class TestGo:
+    def test_the_example_makes_every_kind_of_call(self, go_example: Path, gateway: Gateway) -> None:
+        check(run(go_example, gateway.address))
+
+    def test_the_package_passes_its_own_checks(self, go: str) -> None:
+        run(go, "vet", "./...", cwd=CLIENTS / "go", within_s=BUILD_S)
+        run(go, "test", "./...", cwd=CLIENTS / "go", within_s=BUILD_S)
+
+
+class TestTypeScript:
+    def test_the_example_makes_every_kind_of_call(
+        self, node: str, typescript: Path, gateway: Gateway
+    ) -> None:
+        check(run(node, typescript / "dist" / "example.js", gateway.address))
+
+    def test_the_package_passes_its_own_tests(self, node: str, typescript: Path) -> None:
+        run(node, "--test", "--test-timeout=20000", typescript / "dist" / "hexgate.test.js")
+
+    def test_the_lock_names_no_registry(self) -> None:
+        lock = (CLIENTS / "typescript" / "package-lock.json").read_text()
+        assert '"resolved"' not in lock
+        assert "://" not in lock
+
+
+class TestPython:
+    def test_the_example_makes_every_kind_of_call(self, gateway: Gateway) -> None:
+        example = CLIENTS / "python" / "example.py"
+        check(run(sys.executable, "-W", "error", example, gateway.address))
+
+
+class TestGrpcurl:
+    def test_it_lists_and_describes_the_services(self, grpcurl: Path, gateway: Gateway) -> None:
+        listed = run(grpcurl, "-plaintext", gateway.address, "list").stdout.splitlines()
+        assert {COMPLETIONS, "hexgate.v1.ModelService", "grpc.health.v1.Health"} <= set(listed)
+        described = run(grpcurl, "-plaintext", gateway.address, "describe", COMPLETIONS).stdout
+        assert "rpc StreamComplete" in described
+
+    def test_it_makes_a_unary_call(self, grpcurl: Path, gateway: Gateway) -> None:
+        call = ["-plaintext", "-d", ask("sim/sim-echo"), gateway.address, f"{COMPLETIONS}/Complete"]
+        answer = json.loads(run(grpcurl, *call).stdout)
+        assert answer["message"]["role"] == "ROLE_ASSISTANT"
+        assert answer["message"]["parts"][0]["text"]["text"]
+
+    def test_it_shows_the_reason_of_an_error(self, grpcurl: Path, gateway: Gateway) -> None:
+        call = ["-plaintext", "-d", ask("sim/none"), gateway.address, f"{COMPLETIONS}/Complete"]
+        done = run(grpcurl, *call, succeeds=False)
+        assert done.returncode == 64 + 5, done.stderr  # 64 and the code of NOT_FOUND
+        assert "google.rpc.ErrorInfo" in done.stderr
+        assert "MODEL_NOT_FOUND" in done.stderr
+
+
+class TestBufCurl:
+    def curl(self, buf: str, gateway: Gateway, method: str, request: str) -> list[object]:
+        """The messages of one call, which finds its schema by reflection."""
+        plain = ["--protocol", "grpc", "--http2-prior-knowledge", "--data", request]
+        url = f"http://{gateway.address}/{COMPLETIONS}/{method}"
+        return _objects(run(buf, "curl", *plain, url).stdout)
+
+    def test_it_makes_a_unary_call(self, buf: str, gateway: Gateway) -> None:
+        (answer,) = self.curl(buf, gateway, "Complete", ask("sim/sim-echo"))
+        assert isinstance(answer, dict)
+        assert answer["finishReason"] == "FINISH_REASON_STOP"
+
+    def test_it_reads_a_stream(self, buf: str, gateway: Gateway) -> None:
+        events = self.curl(buf, gateway, "StreamComplete", ask("sim/sim-story"))
+        kinds = [key for event in events if isinstance(event, dict) for key in event]
+        assert kinds.count("started") == kinds.count("finished") == 1
+        assert "text" in kinds
+
+
+def _objects(text: str) -> list[object]:
+    """JSON values that follow one another."""
+    found, decoder, rest = [], json.JSONDecoder(), text.strip()
+    while rest:
+        value, end = decoder.raw_decode(rest)
+        found.append(value)
+        rest = rest[end:].lstrip()
+    return found

@@ -1,0 +1,160 @@
+"""One suite for the simulator over every wire and transport, bare and hardened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pytest
+
+from hexgate.adapters.breaker.pybreaker import Breakers
+from hexgate.adapters.cache.memory import in_memory
+from hexgate.adapters.clock import SystemClock
+from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
+from hexgate.adapters.simulator import Simulator
+from hexgate.application.pipeline import harden, unite
+from hexgate.application.policies.retry import RetryRules
+from hexgate.domain.call import CacheMode, Call, Hop
+from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.spec import Spec, Tool, ToolChoice, ToolMode
+from hexgate.ports.provider import Provider
+from tests.contracts.provider import ProviderContract
+from tests.e2e.wires import WIRES, Wire, wired
+from tests.fakes import call
+
+TOOLS = (
+    Tool(
+        "weather", "Tells the weather.", '{"type":"object","properties":{"city":{"type":"string"}}}'
+    ),
+    Tool("clock", "Tells the time.", '{"type":"object","properties":{"zone":{"type":"string"}}}'),
+)
+
+
+class Aimed:
+    """A provider that is always asked for one model: the contract's calls name none."""
+
+    def __init__(self, inner: Provider, model: str) -> None:
+        self._inner = inner
+        self._model = model
+
+    def _to(self, asked: Call) -> Call:
+        hop = Hop(provider="fake", model=self._model, max_output_tokens=asked.max_output_tokens)
+        return replace(asked, model=self._model, hops=(hop,))
+
+    async def complete(self, asked: Call) -> Any:
+        return await self._inner.complete(self._to(asked))
+
+    async def open(self, asked: Call) -> Any:
+        return await self._inner.open(self._to(asked))
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+class SimulatedContract(ProviderContract):
+    """The suite over the simulator; subclasses say what is asked and what stands around."""
+
+    model: ClassVar[str] = "sim-story"
+
+    @pytest.fixture(autouse=True)
+    async def _open(self, wire: Wire) -> AsyncIterator[None]:
+        async with Simulator(hang_s=30) as simulator, wired(wire, simulator) as provider:
+            self.simulator = simulator
+            self.provider = provider
+            yield
+
+    def around(self, provider: Provider) -> Provider:
+        """What is tested; the bare provider by default."""
+        return provider
+
+    def aimed(self, model: str) -> Provider:
+        return Aimed(self.around(self.provider), model)
+
+    def make(self) -> Provider:
+        return self.aimed(self.model)
+
+    def failing(self) -> Provider:
+        return self.aimed("fault-error-500")
+
+    def truncated(self) -> Provider:
+        return self.aimed("fault-close-mid-stream")
+
+    def stalled(self) -> Provider:
+        return self.aimed("fault-hang-before-headers")
+
+    async def until_stalled(self) -> None:
+        while not self.simulator.requests:
+            await asyncio.sleep(0.005)
+
+    async def released(self) -> None:
+        """A connection that was given up was seen to close."""
+
+    def call(self) -> Call:
+        return call("Tell me of harbours.", max_output_tokens=200)
+
+
+class TestText(SimulatedContract):
+    pass
+
+
+class TestTools(SimulatedContract):
+    model = "sim-tools"
+
+    def call(self) -> Call:
+        asked = super().call()
+        choice = ToolChoice(mode=ToolMode.AUTO)
+        return replace(asked, spec=replace(asked.spec, tools=TOOLS, tool_choice=choice))
+
+
+class TestReasoning(SimulatedContract):
+    model = "sim-think"
+
+
+class TestHardened(SimulatedContract):
+    def around(self, provider: Provider) -> Provider:
+        clock = SystemClock()
+        hardened = harden(
+            provider,
+            name="fake",
+            limiter=MemoryLimiter({"fake": Limits(concurrency=1)}, clock),
+            breaker=Breakers(clock),
+            rules=RetryRules(attempts=1),
+            clock=clock,
+        )
+        return unite({"fake": hardened}, in_memory(clock), CacheMode.BYPASS, 60)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["unary", "stream"])
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_a_cancelled_call_closes_the_providers_connection(wire: Wire, streamed: bool) -> None:
+    async with Simulator(hang_s=30) as simulator, wired(wire, simulator) as provider:
+        asked = call(model="fault-hang-before-headers")
+        going = provider.open(asked) if streamed else provider.complete(asked)
+        task: asyncio.Task[object] = asyncio.ensure_future(going)
+        while not simulator.requests:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.wait_for(simulator.next_disconnect(), 5)
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_a_stream_that_is_left_closes_the_providers_connection(wire: Wire) -> None:
+    async with Simulator(hang_s=30) as simulator, wired(wire, simulator) as provider:
+        stream = await provider.open(call(model="fault-hang-mid-stream"))
+        await anext(stream)
+        await stream.aclose()
+        assert await asyncio.wait_for(simulator.next_disconnect(), 5)
+
+
+async def test_the_same_seed_gives_the_same_text_on_every_wire_and_transport() -> None:
+    texts = set()
+    spec = Spec(model="m", messages=(Message(Role.USER, (Text("Tell me of harbours."),)),))
+    async with Simulator(seed=7) as simulator:
+        for wire in WIRES:
+            async with wired(wire, simulator) as provider:
+                asked = call(spec=spec, model="sim-story", max_output_tokens=500)
+                answer = await provider.complete(asked)
+                texts.add("".join(part.text for part in answer.parts if isinstance(part, Text)))
+    assert len(texts) == 1
