@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from hexgate.adapters.providers.failures import timed_out
@@ -140,7 +141,7 @@ class WiredStream:
             if self._closed:
                 raise StopAsyncIteration
             if self._finished:
-                await self._drain()
+                await self.aclose()
             else:
                 await self._fill()
         return chunks.popleft()
@@ -152,9 +153,15 @@ class WiredStream:
 
     async def aclose(self) -> None:
         """See Stream. Chunks that were not asked for are gone."""
+        if self._closed:
+            return
         self._closed = True
         self._chunks.clear()
-        await self._wire.aclose()
+        try:
+            if self._finished:
+                await self._drain()
+        finally:
+            await self._wire.aclose()
 
     async def _fill(self) -> None:
         """Take in what one read brings; after any failure the stream is closed."""
@@ -198,15 +205,11 @@ class WiredStream:
                 return
 
     async def _drain(self) -> None:
-        """Read to the end of the body if it is near; either way the stream is over."""
-        try:
+        """Read to the end of the body if it is near, so that the connection can be used again.
+
+        What comes after the terminal marker is no part of the answer.
+        """
+        with suppress(Unwell):
             for _ in range(_DRAIN_READS):
-                data = await self._wire.read(_DRAIN_S)
-                if not data:
-                    break
-                self._reader.feed(data)
-        except Unwell as failure:
-            if isinstance(failure, BadResponse):
-                raise  # the reader refuses what follows its terminal marker
-        finally:
-            await self.aclose()
+                if not await self._wire.read(_DRAIN_S):
+                    return

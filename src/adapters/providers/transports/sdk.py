@@ -32,7 +32,7 @@ class Answered(Exception):
 
 
 def http_client(provider: str, max_body_bytes: int) -> httpx2.AsyncClient:
-    """The HTTP client that an SDK is given: no redirects, no cookies, no proxy of the environment."""
+    """The client an SDK is given: no redirects, no cookies, no proxy of the environment."""
     import httpx2
 
     async def intercept(response: httpx2.Response) -> None:

@@ -98,6 +98,8 @@ def usage(wire: WireUsage) -> Usage:
 
 def finish(ending: Ending) -> Finish:
     """The neutral reason; a word that is not known is OTHER and kept in the metadata."""
+    if ending.stop_sequence and ending.stop_reason == "end_turn":
+        return Finish.STOP_SEQUENCE  # llama.cpp names what matched and still says end_turn
     return _FINISH.get(ending.stop_reason or "", Finish.OTHER)
 
 

@@ -27,6 +27,7 @@ from hexgate.domain.errors import (
 )
 
 _BODY = msgspec.json.Decoder(FaultBody)
+# `api_error` is not here: it says no more than "failed", and the status may say more.
 _KINDS: dict[str, tuple[type[Unserved], str]] = {
     "authentication_error": (
         CredentialRejected,
@@ -38,7 +39,6 @@ _KINDS: dict[str, tuple[type[Unserved], str]] = {
     "rate_limit_error": (ProviderLimited, "limits the gateway's request rate"),
     "timeout_error": (TimedOut, "timed out"),
     "overloaded_error": (Overloaded, "is overloaded"),
-    "api_error": (ProviderFailed, "failed"),
 }
 _INVALID = ("invalid_request_error", "request_too_large")
 _SPENT = (
@@ -80,7 +80,8 @@ def _classified(
 ) -> GatewayError | None:
     code = word((fault.details or {}).get("error_code")) or word(fault.type)
     said = fault.message.casefold()
-    if fault.type in _INVALID and any(words in said for words in _TOO_LONG):
+    long = fault.type in _INVALID and any(words in said for words in _TOO_LONG)
+    if long or fault.type == "exceed_context_size_error":  # llama.cpp's own word
         return too_long(provider)
     if code in _SPENT or (fault.type in _INVALID and any(words in said for words in _NO_CREDIT)):
         kind, what = QuotaExhausted, "reports that the gateway's account is out of quota"

@@ -42,10 +42,8 @@ class ChatReader:
         self._done = False
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
-        """The chunks that these bytes complete."""
+        """The chunks that these bytes complete. A second end does no harm; more output does."""
         for line in self._lines.feed(data):
-            if self._done:
-                raise bad(self._provider, "sent a line after done: true")
             self._take(answer.decoded(self._provider, line))
         self._flush()
         out, self._out = self._out, []
@@ -59,6 +57,10 @@ class ChatReader:
 
     def _take(self, body: Body) -> None:
         message = body.message or Message()
+        if self._done:
+            if message.thinking or message.content or message.tool_calls:
+                raise bad(self._provider, "sent more of its answer after done: true")
+            return
         if body.logprobs:
             self._logprobs.extend(answer.logprobs(body))
         if message.thinking:

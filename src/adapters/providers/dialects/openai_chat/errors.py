@@ -37,8 +37,8 @@ _SPENT = (QuotaExhausted, "reports that the gateway's account is out of quota")
 _GONE = (ModelGone, "does not know the model")
 _PACE = (ProviderLimited, "limits the gateway's request rate")
 _BUSY = (Overloaded, "is overloaded")
-_FAILED = (ProviderFailed, "failed")
-# Both `code` and `type` are looked up, `code` first.
+# Both `code` and `type` are looked up, `code` first. What says no more than "failed" is not here:
+# the status says more.
 _WORDS: dict[str, tuple[type[Unserved], str]] = {
     "invalid_api_key": _KEY,
     "account_deactivated": _KEY,
@@ -54,8 +54,6 @@ _WORDS: dict[str, tuple[type[Unserved], str]] = {
     "overloaded_error": _BUSY,
     "slow_down": _BUSY,
     "unavailable_error": _BUSY,
-    "server_error": _FAILED,
-    "internal_error": _FAILED,
 }
 _INVALID = frozenset(("invalid_request_error", "BadRequestError"))
 # vLLM and others have no code for this, so the wording is all there is to go by.

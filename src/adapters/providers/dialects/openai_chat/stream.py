@@ -72,12 +72,11 @@ class ChatReader:
         self._done = False
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
-        """The chunks that these bytes complete."""
+        """The chunks that these bytes complete. A second `[DONE]` does no harm; more output does."""
         for _, payload in self._sse.feed(data):
-            if self._done:
-                raise bad(self._provider, "sent an event after [DONE]")
             if payload == _DONE:
-                self._finish("[DONE]")
+                if not self._done:
+                    self._finish("[DONE]")
             elif payload:  # an empty event keeps the connection alive
                 self._take(answer.decoded(self._provider, payload))
         self._flush()
@@ -107,7 +106,7 @@ class ChatReader:
     def _choose(self, choice: Choice) -> None:
         words = choice.delta or _EMPTY
         if self._ending is not None:
-            if choice.finish_reason or _speaks(words):
+            if _speaks(words):
                 raise bad(self._provider, "sent more of its answer after a finish reason")
             return
         if choice.logprobs is not None:

@@ -194,8 +194,6 @@ def test_a_whole_answer_has_the_parts_of_its_stream(name: str) -> None:
 @pytest.mark.parametrize(
     ("stream", "message"),
     [
-        (DONE + DONE, "after done"),
-        (DONE + line(content="x"), "after done"),
         (line(content="x"), "without done"),
         (b"", "without done"),
         (b'{"message":\n', "no chat answer"),
@@ -249,3 +247,14 @@ def test_garbage_gives_errors_of_the_tree_and_nothing_else(junk: bytes, at: int)
     data = RECORDED["tools"]
     with contextlib.suppress(GatewayError):
         read(data[:at] + junk + data[at:])
+
+
+def test_a_second_end_does_no_harm() -> None:
+    said = line(content="Hi") + DONE
+    assert read(said + DONE) == read(said)
+
+
+@pytest.mark.parametrize("more", [line(content="x"), b"garbage\n"])
+def test_more_output_after_the_end_is_refused(more: bytes) -> None:
+    with pytest.raises(BadResponse):
+        read(line(content="Hi") + DONE + more)
