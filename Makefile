@@ -8,7 +8,7 @@ PROTOS := $(wildcard protos/hexgate/v1/*.proto)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check gen gen-check fmt lint types imports protos bench clean lock
+.PHONY: help setup setup-llama demo test check gen gen-check fmt lint types imports protos bench clean lock gen-clients
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,10 +24,18 @@ setup: .venv/.ready ## Make .venv from the lock; does nothing when it is up to d
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+setup-llama: .venv-llama/.ready ## Make .venv-llama, where the real engine of the tests lives
+
+.venv-llama/.ready: requirements-llama.lock | .venv/.ready
+	@$(PYTHON) -m venv .venv-llama
+	.venv-llama/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
+	  --require-hashes -r requirements-llama.lock
+	@touch $@
+
 demo: setup ## Server and simulator up, a unary and a streamed completion through gRPC, with cost
 	@$(BIN)/python scripts/demo.py
 
-test: setup ## All tests; clients of languages that are not installed are skipped, except in CI
+test: setup setup-llama ## All tests; clients of languages that are not installed are skipped, except in CI
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: lint types imports protos gen-check test demo ## Everything that CI runs
@@ -66,6 +74,14 @@ bench: setup ## CPU per call and per chunk beside the floor, interleaved
 lock: ## Make requirements.lock anew (needs uv)
 	uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+	printf 'gguf==0.19.0\nnumpy==2.4.6\nxllamacpp==2026.10.11549\n' | uv pip compile --quiet \
+	  --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header -o requirements-llama.lock -
+
+gen-clients: setup ## Regenerate the Go and TypeScript stubs (needs Go and Node)
+	clients/go/gen.sh
+	cd clients/typescript && npm ci --no-audit --no-fund
+	clients/typescript/gen.sh
 
 clean: ## Remove what was built; .venv stays
 	rm -rf .work dist build clients/typescript/dist

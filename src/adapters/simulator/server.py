@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -23,6 +23,7 @@ from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wi
 from hexgate.domain.json import Json
 from hexgate.ports.clock import Clock
 
+T = TypeVar("T")
 _REMEMBERED = 1000  # requests, and disconnects that nobody has asked for
 _MAX_BODY_BYTES = 64 << 20
 
@@ -84,6 +85,7 @@ class Simulator:
         self._script: deque[Plan] = deque()
         self._number = 0
         self._requests: deque[Received] = deque(maxlen=_REMEMBERED)
+        self._arrivals: asyncio.Queue[Received] = asyncio.Queue(_REMEMBERED)
         self._disconnects: asyncio.Queue[Disconnect] = asyncio.Queue(_REMEMBERED)
         self._handlers: set[asyncio.Task[object]] = set()
         self._stopping = False
@@ -95,7 +97,7 @@ class Simulator:
         app.router.add_route("*", "/{path:.*}", self._handle)
         # Cancelling the handler is how a client's leaving is seen at once.
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=30.0
         )
         await runner.setup()
         try:
@@ -158,6 +160,10 @@ class Simulator:
         """
         self._script = deque(map(planned, plans))
 
+    async def next_request(self) -> Received:
+        """Wait for the next request that this method has not returned yet, oldest first."""
+        return await self._arrivals.get()
+
     async def next_disconnect(self) -> Disconnect:
         """Wait for the next client that leaves before its answer is complete, oldest first."""
         return await self._disconnects.get()
@@ -206,6 +212,7 @@ class Simulator:
             raise Refused(Wrong.TOO_LARGE) from None
         seen = Received(request.method, request.path, headers, _parsed(body), at)
         self._requests.append(seen)
+        _push(self._arrivals, seen)
         return body
 
     async def _answer(
@@ -242,11 +249,15 @@ class Simulator:
         return OK
 
     def _left(self, request: web.Request) -> None:
-        if self._stopping:
-            return
-        if self._disconnects.full():
-            self._disconnects.get_nowait()
-        self._disconnects.put_nowait(Disconnect(request.path, self._clock.monotonic()))
+        if not self._stopping:
+            _push(self._disconnects, Disconnect(request.path, self._clock.monotonic()))
+
+
+def _push(queue: asyncio.Queue[T], item: T) -> None:
+    """Add to a bounded queue; the oldest item makes room."""
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(item)
 
 
 def _check_type(headers: Mapping[str, str]) -> None:

@@ -131,8 +131,8 @@ async def said(http: aiohttp.ClientSession, wire: str, ask: Question) -> Heard:
 def data_of(body: bytes) -> list[Any]:
     """The JSON of each event of a stream, the `[DONE]` left out."""
     found = []
-    for line in body.decode().split("\n"):
-        line = line.removeprefix("data: ").strip()  # noqa: PLW2901
+    for raw in body.decode().split("\n"):
+        line = raw.removeprefix("data: ").strip()
         if line.startswith("{"):
             found.append(json.loads(line))
     return found

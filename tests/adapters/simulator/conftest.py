@@ -14,7 +14,7 @@ from hexgate.adapters.simulator import Simulator
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
-    async with Simulator(seed=7, hang_s=30, drip_s=0.001, giant_bytes=1 << 20) as simulator:
+    async with Simulator(seed=7, hang_s=30, drip_s=0.0001, giant_bytes=1 << 20) as simulator:
         yield simulator
 
 

@@ -34,11 +34,10 @@ async def test_a_whole_answer_has_every_documented_field(claude: anthropic.Async
 
 
 async def test_a_stream_has_its_events_in_order(claude: anthropic.AsyncAnthropic) -> None:
-    kinds = []
-    async for event in await claude.messages.create(
+    stream = await claude.messages.create(
         model="sim-echo", messages=USER, max_tokens=500, stream=True
-    ):
-        kinds.append(event.type)
+    )
+    kinds = [event.type async for event in stream]
     assert kinds == [
         "message_start",
         "content_block_start",
@@ -175,6 +174,19 @@ async def test_marked_prompts_are_written_to_the_cache_then_read_from_it(
     assert used == [(0, 100, 0, 100), (100, 0, 0, 0), (100, 0, 10, 10)]
 
 
+async def test_a_known_prefix_is_not_written_again_for_a_mark_inside_it(
+    claude: anthropic.AsyncAnthropic,
+) -> None:
+    plain: Any = {"type": "text", "text": "a" * 400}
+    marked: Any = {"type": "text", "text": "b" * 400, "cache_control": {"type": "ephemeral"}}
+    asked: Any = {"model": "sim-echo", "messages": USER, "max_tokens": 500}
+    await claude.messages.create(system=[plain, marked], **asked)
+    inner: Any = {**plain, "cache_control": {"type": "ephemeral"}}
+    usage = (await claude.messages.create(system=[inner, marked], **asked)).usage
+    assert usage.cache_read_input_tokens == 200
+    assert usage.cache_creation_input_tokens == 0
+
+
 async def test_stream_and_whole_answer_count_the_same(claude: anthropic.AsyncAnthropic) -> None:
     asked: Any = {"model": "sim-story", "messages": USER, "max_tokens": 500}
     whole = (await claude.messages.create(**asked)).usage
@@ -303,11 +315,10 @@ async def test_what_the_api_would_refuse_is_refused(
     assert words in (caught.value.api_message or "")
 
 
-@pytest.mark.parametrize("role", ["system"])
 async def test_a_system_turn_is_refused_by_the_old_version_alone(
-    claude: anthropic.AsyncAnthropic, role: str
+    claude: anthropic.AsyncAnthropic,
 ) -> None:
-    sent = body(messages=[*USER, {"role": role, "content": "Be brief."}])
+    sent = body(messages=[*USER, {"role": "system", "content": "Be brief."}])
     assert await claude.post("/v1/messages", cast_to=object, body=sent)
     with pytest.raises(anthropic.BadRequestError, match="Unexpected role"):
         await claude.post("/v1/messages", cast_to=object, body=sent, options={"headers": OLD})
@@ -357,11 +368,11 @@ async def test_errors_are_of_the_class_the_sdk_has_for_them(
 
 
 async def test_an_error_in_the_stream_reaches_the_sdk(claude: anthropic.AsyncAnthropic) -> None:
+    stream = await claude.messages.create(
+        model="fault-error-before-output", messages=USER, max_tokens=500, stream=True
+    )
     with pytest.raises(anthropic.APIStatusError) as caught:
-        async for _ in await claude.messages.create(
-            model="fault-error-before-output", messages=USER, max_tokens=500, stream=True
-        ):
-            pass
+        _ = [event async for event in stream]
     assert caught.value.type == "overloaded_error"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -133,12 +134,12 @@ async def test_usage_is_withheld(http: aiohttp.ClientSession, wire: str, stream:
 async def test_one_event_is_broken_json(http: aiohttp.ClientSession, wire: str) -> None:
     async with post(http, wire, Question("fault-bad-json", stream=True)) as response:
         got = await response.read()
-    with pytest.raises(ValueError, match="Unterminated|delimiter"):
+    with pytest.raises(ValueError, match=r"Unterminated|delimiter"):
         data_of(got)
     assert ENDS[wire] in got
     async with post(http, wire, Question("fault-bad-json")) as response:
         got = await response.read()
-    with pytest.raises(ValueError, match="Unterminated|delimiter|Expecting"):
+    with pytest.raises(ValueError, match=r"Unterminated|delimiter|Expecting"):
         json.loads(got)
 
 
@@ -288,11 +289,12 @@ async def test_the_clients_library_rejects_what_lies(http: aiohttp.ClientSession
 async def test_events_come_twice_or_too_early(http: aiohttp.ClientSession, wire: str) -> None:
     async def events(fault: str) -> Sequence[bytes]:
         async with post(http, wire, Question(f"fault-{fault}", stream=True)) as response:
-            return (await response.read()).split(b"\n")
+            body: bytes = await response.read()
+            return body.split(b"\n")
 
     twice = [line for line in await events("duplicate-event") if line.strip()]
     data = [line for line in twice if line.startswith((b"data", b"{"))]
-    assert any(a == b for a, b in zip(data, data[1:], strict=False))
+    assert any(a == b for a, b in itertools.pairwise(data))
     ends = [line for line in await events("duplicate-end") if ENDS[wire] in line]
     assert len(ends) == 2 * (2 if wire == "anthropic" else 1)  # the name and the type
     lines = [line for line in await events("out-of-order") if line.strip()]

@@ -34,7 +34,7 @@ async def test_it_streams_unless_told_not_to(http: aiohttp.ClientSession) -> Non
     for piece in pieces:
         assert set(piece) == {"model", "created_at", "message", "done"}
         assert set(piece["message"]) == {"role", "content"}
-        assert not piece["done"]
+        assert piece["done"] is False
         assert datetime.fromisoformat(piece["created_at"]).tzinfo is not None
     assert set(last) == {
         *("model", "created_at", "message", "done", "done_reason"),

@@ -46,17 +46,15 @@ async def test_identifiers_never_repeat(gpt: openai.AsyncOpenAI) -> None:
 async def test_a_stream_has_role_text_finish_usage_and_done_in_this_order(
     gpt: openai.AsyncOpenAI,
 ) -> None:
-    chunks: list[ChatCompletionChunk] = []
-    async with await gpt.chat.completions.create(
+    stream = await gpt.chat.completions.create(
         model="sim-story", messages=USER, stream=True, stream_options={"include_usage": True}
-    ) as stream:
-        async for chunk in stream:
-            chunks.append(chunk)
+    )
+    chunks: list[ChatCompletionChunk] = [chunk async for chunk in stream]
     first, *middle, last, counted = chunks
     assert first.choices[0].delta.role == "assistant"
     assert first.choices[0].delta.content == ""
     assert all(each.choices[0].delta.content for each in middle)
-    assert all(each.usage is None for each in chunks[:-1])
+    assert all(each.usage is None and "usage" in each.model_fields_set for each in chunks[:-1])
     assert last.choices[0].finish_reason == "stop"
     assert last.choices[0].delta.content is None
     assert counted.choices == []
@@ -272,8 +270,8 @@ async def test_what_the_api_would_refuse_is_refused(gpt: openai.AsyncOpenAI, cas
 
 
 async def test_a_prompt_beyond_the_window_is_refused(gpt: openai.AsyncOpenAI) -> None:
+    text = "word" * 140_000
     with pytest.raises(openai.BadRequestError) as caught:
-        text = "word" * 140_000
         await gpt.chat.completions.create(
             model="sim-echo", messages=[{"role": "user", "content": text}]
         )
@@ -315,13 +313,13 @@ async def test_errors_are_of_the_class_the_sdk_has_for_them(
 
 
 async def test_an_error_in_the_stream_reaches_the_sdk(gpt: openai.AsyncOpenAI) -> None:
-    text = ""
+    stream = await gpt.chat.completions.create(
+        model="fault-error-after-output", messages=USER, stream=True
+    )
+    heard = [await anext(stream) for _ in range(4)]
+    assert len("".join(chunk.choices[0].delta.content or "" for chunk in heard).split()) == 3
     with pytest.raises(openai.APIError) as caught:
-        async for chunk in await gpt.chat.completions.create(
-            model="fault-error-after-output", messages=USER, stream=True
-        ):
-            text += chunk.choices[0].delta.content or ""
-    assert len(text.split()) == 3
+        await anext(stream)
     assert caught.value.code == "server_error"
 
 

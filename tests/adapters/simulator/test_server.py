@@ -42,11 +42,13 @@ async def test_stopping_ends_what_hangs(fault: str) -> None:
                 await response.read()
 
         waiting = asyncio.create_task(wait())
-        while not sim.requests:
-            await asyncio.sleep(0)
-        await sim.stop()
+        await sim.next_request()
+        async with asyncio.timeout(20):
+            await sim.stop()
         with pytest.raises(aiohttp.ClientError):
             await waiting
+        with pytest.raises(asyncio.QueueEmpty):  # nobody left: it was the simulator that went
+            sim._disconnects.get_nowait()
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -59,8 +61,7 @@ async def test_a_client_that_leaves_is_noticed(
             await response.read()
 
     waiting = asyncio.create_task(wait())
-    while not sim.requests:
-        await asyncio.sleep(0)
+    await sim.next_request()
     waiting.cancel()
     left = await sim.next_disconnect()
     assert left.path == "/v1/chat/completions"
@@ -75,8 +76,8 @@ async def test_answers_that_end_are_no_disconnects(
             await said(http, "openai", Question(f"fault-{fault}", stream=True))
     await said(http, "openai", Question("sim-echo", stream=True))
     waiting = asyncio.create_task(said(http, "openai", Question("slow-600000", stream=True)))
-    while len(sim.requests) < 6:
-        await asyncio.sleep(0)
+    for _ in range(6):
+        await sim.next_request()
     waiting.cancel()
     assert (await sim.next_disconnect()).at > sim.requests[-1].at - 1
     with pytest.raises(asyncio.QueueEmpty):
