@@ -51,6 +51,8 @@ lint: setup ## Formatting and lint
 
 types: setup ## Strict types
 	$(BIN)/mypy
+	$(BIN)/mypy scripts/*.py clients/python/example.py
+	cd bench && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 
 imports: setup ## The import contracts of the hexagon
 	$(BIN)/lint-imports

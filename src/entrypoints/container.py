@@ -5,6 +5,7 @@ Every provider below calls a typed function, because the library does not check 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +19,7 @@ from hexgate.adapters.cache.memory import in_memory
 from hexgate.adapters.catalog.compiled import Catalog, Override
 from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
-from hexgate.adapters.observers.logs import CallLog
+from hexgate.adapters.observers.logs import CallLog, Silent
 from hexgate.application.books import Books
 from hexgate.application.complete import Complete
 from hexgate.application.pipeline import harden, unite
@@ -29,6 +30,7 @@ from hexgate.application.stream import StreamComplete
 from hexgate.domain.call import CacheMode, Timeouts
 from hexgate.domain.catalog import Target
 from hexgate.domain.routing import Routes
+from hexgate.entrypoints.logs import JsonLines
 from hexgate.entrypoints.settings import Card, Settings, nanos
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.cache import CompletionCache
@@ -173,8 +175,12 @@ def build_provider(
     return unite(hardened, cache, mode, settings.cache.ttl_s)
 
 
-def build_observer() -> Observer:
-    """One log line per call."""
+def build_observer(settings: Settings) -> Observer:
+    """One log line per call, where calls are worth a line."""
+    if settings.log.level in ("warning", "error"):
+        return Silent()
+    if settings.log.as_json:
+        return CallLog(JsonLines(sys.stderr.buffer))
     return CallLog(structlog.get_logger("hexgate.calls"))
 
 
@@ -214,7 +220,7 @@ class Container(containers.DeclarativeContainer):
     limiter = providers.Singleton(build_limiter, settings, clock)
     breaker = providers.Singleton(build_breaker, settings, clock)
     cache = providers.Singleton(build_cache, settings, clock)
-    observer = providers.Singleton(build_observer)
+    observer = providers.Singleton(build_observer, settings)
 
     # Core
     routes = providers.Singleton(build_routes, settings)

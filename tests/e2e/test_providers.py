@@ -83,8 +83,7 @@ class SimulatedContract(ProviderContract):
         return self.aimed("fault-hang-before-headers")
 
     async def until_stalled(self) -> None:
-        while not self.simulator.requests:
-            await asyncio.sleep(0.005)
+        await self.simulator.next_request()
 
     async def released(self) -> None:
         """A connection that was given up was seen to close."""
@@ -131,8 +130,7 @@ async def test_a_cancelled_call_closes_the_providers_connection(wire: Wire, stre
         asked = call(model="fault-hang-before-headers")
         going = provider.open(asked) if streamed else provider.complete(asked)
         task: asyncio.Task[object] = asyncio.ensure_future(going)
-        while not simulator.requests:
-            await asyncio.sleep(0.005)
+        await simulator.next_request()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

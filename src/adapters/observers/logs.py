@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-
-from structlog.typing import FilteringBoundLogger
+from typing import Any, Protocol
 
 from hexgate.domain.ledger import Intent, Settlement
+
+
+class Logger(Protocol):
+    """What a line is written with: structlog's loggers fit."""
+
+    def info(self, event: str, **fields: Any) -> object:
+        """Write one line."""
+        ...
+
+
+class Silent:
+    """An Observer that writes nothing."""
+
+    def ended(self, intent: Intent, settlement: Settlement) -> None:
+        """See Observer."""
 
 
 class CallLog:
@@ -17,7 +31,7 @@ class CallLog:
     written, because the file is full or closed, is lost in silence: a log must not fail a call.
     """
 
-    def __init__(self, logger: FilteringBoundLogger, labels: Collection[str] = ()) -> None:
+    def __init__(self, logger: Logger, labels: Collection[str] = ()) -> None:
         self._info = logger.info
         self._labels = tuple(labels)
 

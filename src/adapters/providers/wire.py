@@ -24,7 +24,7 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class WireResponse:
-    """A whole answer. Header names are lower case."""
+    """A whole answer. Header names are found in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -41,7 +41,7 @@ class WireStream(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The response's headers, names in lower case."""
+        """The response's headers, names are found in lower case."""
         ...
 
     async def read(self, within_s: float | None = None) -> bytes:

@@ -52,8 +52,8 @@ def compose(variables: Variables, probe: Probe, notice: Notice) -> Document:
     """The document that the variables alone amount to.
 
     Where OLLAMA_API_URL is not set, `probe` is asked whether an Ollama runs at its usual address.
-    Where there is no provider at all, a simulated one stands in: the first minute needs no key. It is
-    there as well, and no Ollama is sought, where DEFAULT_LLM_PROVIDER is `sim`.
+    Where there is no provider at all, a simulated one stands in: the first minute needs no key.
+    It is there as well, and no Ollama is sought, where DEFAULT_LLM_PROVIDER is `sim`.
     """
     return _Composer(variables, probe, notice).document()
 

@@ -58,7 +58,10 @@ class Scope(Generic[Res]):
             raise running.cause
 
     def trailers(self) -> Trailers:
-        """Identifiers travel in trailers: headers would commit the client's retry."""
+        """What travels with an error, in trailers: headers would commit the client's retry.
+
+        An answer says its identifier by itself.
+        """
         ids = (("x-request-id", self.request_id), ("hexgate-response-id", self.call_id))
         return tuple(pair for pair in ids if pair[1])
 
@@ -100,7 +103,8 @@ class Boundary:
             except BaseException as error:
                 await self._abort(scope, error)
             else:
-                context.set_trailing_metadata(scope.trailers())
+                if request_id := scope.request_id:
+                    context.set_trailing_metadata((("x-request-id", request_id),))
                 return answer
             finally:
                 self._calls.leave(scope.running)
@@ -118,7 +122,8 @@ class Boundary:
             scope = await self._enter(context, streamed=True)
             try:
                 await method(_readable(message), scope)
-                context.set_trailing_metadata(scope.trailers())
+                if request_id := scope.request_id:
+                    context.set_trailing_metadata((("x-request-id", request_id),))
             except BaseException as error:
                 await self._abort(scope, error)
             finally:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from hexgate.application.complete import Complete
 from hexgate.application.requests import Request
 from hexgate.application.stream import Delivery, Ending, Replayed, StreamComplete
-from hexgate.domain.answer import TextDelta
+from hexgate.domain.answer import TextDelta, Warned
 from hexgate.domain.assemble import Assembler
+from hexgate.domain.call import Options
 from hexgate.domain.errors import InvalidRequest
 from hexgate.entrypoints.grpc import parse, render
 from hexgate.entrypoints.grpc.boundary import Scope
@@ -30,6 +31,7 @@ class Delivering:
     heartbeat_s: float | None
     merge_s: float
     include_message: bool
+    warnings: tuple[Warned, ...]
 
 
 class CompletionMethods:
@@ -54,7 +56,7 @@ class CompletionMethods:
     ) -> None:
         """Answer as events. Nothing is sent before a provider has accepted the call."""
         request = self._request(message, scope, streamed=True)
-        wish = _delivering(message.stream)
+        wish = _delivering(message.stream, request.options)
         delivery = await self._stream(request)
         scope.running.release = delivery.aclose
         try:
@@ -81,6 +83,11 @@ class CompletionMethods:
         )
 
 
+_NO_RAW = Warned(
+    "OPTION_IGNORED",
+    "a stream has no raw response; ask for it with Complete",
+    "options.include_raw_response",
+)
 _OPTIONS = parse.options(pb.CompleteRequest().options)
 
 
@@ -92,7 +99,7 @@ async def _deliver(
 ) -> None:
     await scope.write(_started(delivery))
     running = scope.running
-    for warned in delivery.warnings:
+    for warned in (*delivery.warnings, *wish.warnings):
         await scope.write(render.event(running.sequence + 1, warned))
     assembler = Assembler() if wish.include_message else None
     idle_since = time.monotonic()
@@ -138,7 +145,7 @@ def _finished(
     return pb.StreamCompleteResponse(sequence=sequence, finished=finished)
 
 
-def _delivering(options: pb.StreamOptions) -> Delivering:
+def _delivering(options: pb.StreamOptions, call: Options) -> Delivering:
     if options.resume_token:
         raise _unresumable()
     heartbeat_s = parse.seconds("stream.heartbeat_interval", options.heartbeat_interval)
@@ -152,6 +159,7 @@ def _delivering(options: pb.StreamOptions) -> Delivering:
         heartbeat_s=heartbeat_s or None,
         merge_s=parse.seconds("stream.coalesce_window", options.coalesce_window),
         include_message=options.include_final_message,
+        warnings=(_NO_RAW,) if call.include_raw else (),
     )
 
 

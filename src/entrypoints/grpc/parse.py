@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
@@ -86,14 +86,19 @@ _FALLBACK_MODES: Mapping[int, FallbackMode] = {
     generation_pb2.FALLBACK_MODE_BEFORE_OUTPUT: FallbackMode.BEFORE_OUTPUT,
 }
 # Parts of the contract that this server does not honour yet. Ignoring one would be a lie.
-_LATER_SPEC = ("prompt", "selection", "context")
-_LATER_OPTIONS = ("idempotency_key",)
+_LATER_SPEC: tuple[Literal["prompt", "selection", "context"], ...] = (
+    "prompt",
+    "selection",
+    "context",
+)
 _LATER_ROUTING = ("policy", "objective", "regions", "affinity_key", "hedge_after")
 
 
 def spec(proto: generation_pb2.CompletionSpec) -> Spec:
     """Translate what is asked. Raises InvalidRequest and Unimplemented."""
-    _refuse_later(proto, "spec", _LATER_SPEC)
+    for name in _LATER_SPEC:
+        if proto.HasField(name):
+            raise _later(f"spec.{name}")
     return Spec(
         model=proto.model,
         messages=tuple(
@@ -113,9 +118,15 @@ def spec(proto: generation_pb2.CompletionSpec) -> Spec:
 
 def options(proto: generation_pb2.CallOptions) -> Options:
     """Translate how to answer. Raises InvalidRequest and Unimplemented."""
-    _refuse_later(proto, "options", _LATER_OPTIONS)
-    _refuse_later(proto.routing, "options.routing", _LATER_ROUTING)
-    _refuse_later(proto.cache, "options.cache", ("min_similarity",))
+    if proto.idempotency_key:
+        raise _later("options.idempotency_key")
+    if proto.priority:
+        raise _later("options.priority")
+    if proto.cache.HasField("min_similarity"):
+        raise _later("options.cache.min_similarity")
+    for field, _ in proto.routing.ListFields():
+        if field.name in _LATER_ROUTING:
+            raise _later(f"options.routing.{field.name}")
     who, routing, spend, cache = proto.attribution, proto.routing, proto.spend, proto.cache
     mode = routing.fallback_mode
     if mode == generation_pb2.FALLBACK_MODE_RESTART_STREAM:
@@ -321,19 +332,6 @@ def _known(field: str, value: int, table: Mapping[int, T]) -> T:
     except KeyError:
         found = "is not set" if value == 0 else f"is {value}, which this server does not know"
         raise invalid(field, found, "REQUIRED" if value == 0 else "UNKNOWN") from None
-
-
-def _refuse_later(
-    proto: generation_pb2.CompletionSpec
-    | generation_pb2.CallOptions
-    | generation_pb2.RoutingPolicy
-    | generation_pb2.CachePolicy,
-    path: str,
-    names: tuple[str, ...],
-) -> None:
-    for field, _ in proto.ListFields():
-        if field.name in names:
-            raise _later(f"{path}.{field.name}")
 
 
 def _later(feature: str) -> Unimplemented:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.json_format import Parse
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hexgate.application.complete import Answer
@@ -241,8 +241,25 @@ def stamp(epoch_s: float, into: Timestamp) -> None:
 
 
 def metadata(text: str, into: Struct) -> None:
-    """Provider fields outside the contract."""
-    Parse(text, into)
+    """Provider fields outside the contract: a JSON object.
+
+    Field by field, because the library's own parser takes as long as the rest of an answer.
+    """
+    for name, value in msgspec.json.decode(text, type=dict).items():
+        field = into.fields[name]
+        match value:
+            case str():
+                field.string_value = value
+            case bool():
+                field.bool_value = value
+            case int() | float():
+                field.number_value = value
+            case None:
+                field.null_value = NULL_VALUE
+            case dict():
+                field.struct_value.update(value)
+            case _:
+                field.list_value.extend(value)
 
 
 def _media(media: Media) -> content_pb2.MediaPart:

@@ -79,7 +79,7 @@ async def test_a_unary_call_answers_with_tokens_cost_route_and_timing(served: Se
     assert (answer.route.provider, answer.route.provider_model) == ("fake", "m")
     assert [attempt.provider_request_id for attempt in answer.route.attempts] == ["fake-1"]
     assert answer.timing.total.ToNanoseconds() > 0
-    assert trailers == {"x-request-id": "r-7", "hexgate-response-id": answer.response_id}
+    assert trailers == {"x-request-id": "r-7"}
     assert entry is not None
     assert entry.state is CallState.SETTLED
 
@@ -101,6 +101,16 @@ async def test_the_final_message_is_repeated_on_request(served: Serve) -> None:
     async with served(FakeProvider("one two")) as server:
         *_, last = await events(server, request)
     assert last.finished.message.parts[0].text.text == "one two"
+
+
+async def test_a_raw_response_that_a_stream_cannot_have_is_a_warning(served: Serve) -> None:
+    request = streamed()
+    request.options.include_raw_response = True
+    async with served(FakeProvider("one two")) as server:
+        got = await events(server, request)
+    assert [event.warning.field for event in got if event.HasField("warning")] == [
+        "options.include_raw_response"
+    ]
 
 
 async def test_a_silent_provider_is_bridged_by_heartbeats(served: Serve) -> None:
@@ -300,6 +310,7 @@ async def test_bytes_that_are_no_message_are_refused(served: Serve) -> None:
     ("change", "feature"),
     [
         (lambda r: setattr(r.options, "idempotency_key", "k"), "options.idempotency_key"),
+        (lambda r: setattr(r.options, "priority", 1), "options.priority"),
         (lambda r: setattr(r.spec.prompt, "name", "p"), "spec.prompt"),
         (lambda r: setattr(r.options.routing, "policy", "p"), "options.routing.policy"),
         (lambda r: r.options.routing.regions.append("eu"), "options.routing.regions"),

@@ -145,9 +145,7 @@ class HttpStream:
         self._within_s = -1.0  # what the connection's own timer is set to
         self._left = max_body_bytes
         self._provider = provider
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
+        self.headers: Mapping[str, str] = response.headers  # found in any case
         connection = response.connection  # None once the body is complete
         self._protocol = connection.protocol if connection is not None else None
         self._closed = self._watch()

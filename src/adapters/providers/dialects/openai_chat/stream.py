@@ -72,7 +72,7 @@ class ChatReader:
         self._done = False
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
-        """The chunks that these bytes complete. A second `[DONE]` does no harm; more output does."""
+        """The chunks that these bytes complete. A second end does no harm; more output does."""
         for _, payload in self._sse.feed(data):
             if payload == _DONE:
                 if not self._done:
