@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients.conftest import BUILD_S, CLIENTS, run
+from tests.e2e.clients.conftest import BUILD_S, CLIENTS, alone, run
 from tests.e2e.conftest import Gateway
 
 # A first build downloads and compiles.
@@ -54,6 +54,31 @@ class TestTypeScript:
         lock = (CLIENTS / "typescript" / "package-lock.json").read_text()
         assert '"resolved"' not in lock
         assert "://" not in lock
+
+
+def same(fresh: Path, kept: Path) -> None:
+    """Two folders hold the same files."""
+    files = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+    assert files
+    assert files == {path.relative_to(kept) for path in kept.rglob("*") if path.is_file()}
+    assert [
+        name for name in files if (fresh / name).read_bytes() != (kept / name).read_bytes()
+    ] == []
+
+
+class TestStubs:
+    """What is committed is what the protos generate; if not, run `make gen-clients`."""
+
+    @pytest.mark.usefixtures("go")
+    def test_those_of_go_are_fresh(self, tmp_path: Path) -> None:
+        with alone("go"):
+            run(CLIENTS / "go" / "gen.sh", tmp_path, within_s=BUILD_S)
+        same(tmp_path / "hexgate", CLIENTS / "go" / "hexgate")
+
+    @pytest.mark.usefixtures("typescript")
+    def test_those_of_typescript_are_fresh(self, tmp_path: Path) -> None:
+        run(CLIENTS / "typescript" / "gen.sh", tmp_path / "gen", within_s=BUILD_S)
+        same(tmp_path / "gen", CLIENTS / "typescript" / "src" / "gen")
 
 
 class TestPython:
