@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 from hexgate.application.prepare import worst_cost
 from hexgate.domain.answer import Finish
 from hexgate.domain.call import Call, Hop
+from hexgate.domain.errors import GatewayError
 from hexgate.domain.estimate import text_tokens
 from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost, cost
@@ -18,6 +21,8 @@ from hexgate.ports.observer import Observer
 
 # After the deadline the call settles by itself; only a crash leaves an intent for the sweep.
 SWEEP_MARGIN_S = 60.0
+# Attempts that ended while the provider may have been at work.
+CUT_OFF = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "PROVIDER_TIMEOUT"})
 
 
 class Books:
@@ -48,8 +53,14 @@ class Books:
             labels=options.labels,
             streamed=streamed,
         )
-        await self._ledger.begin(intent)
-        return Account(call, intent, self._ledger, self._clock, self._observer)
+        account = Account(call, intent, self._ledger, self._clock, self._observer)
+        try:
+            await self._ledger.begin(intent)
+        except asyncio.CancelledError:
+            # The write goes on without us, so the intent stands and must not stay open.
+            await account.abandon()
+            raise
+        return account
 
 
 class Account:
@@ -63,7 +74,7 @@ class Account:
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
-        self._receipt: Receipt | None = None
+        self.receipt: Receipt | None = None
         self.accepted_at: float | None = None
         self.first_token: float | None = None  # monotonic
         self.usage: Usage | None = None  # the last that the provider reported
@@ -82,10 +93,24 @@ class Account:
         The receipt is made before the write, and the write survives cancellation, so that even a
         caller who leaves while it runs is recorded as what happened first.
         """
-        if self._receipt is None:
-            self._receipt = self._close(state)
-            await self._record(self._receipt, state, finish, failure)
-        return self._receipt
+        if self.receipt is None:
+            self.receipt = self._close(state)
+            try:
+                await self._record(self.receipt, state, finish, failure)
+            except GatewayError as error:
+                error.receipt = self.receipt
+                raise
+        return self.receipt
+
+    async def abandon(self) -> None:
+        """Settle a call whose caller has left. Nobody is there to be told of a failing ledger.
+
+        What cannot be written now is charged by the sweep; a cancellation must not turn into an
+        error on its way out.
+        """
+        # A KeyError is a begin that failed: then there is nothing to settle.
+        with suppress(GatewayError, KeyError):
+            await self.settle(CallState.CANCELLED, failure="CANCELLED")
 
     def _close(self, state: CallState) -> Receipt:
         call = self.call
@@ -137,11 +162,15 @@ class Account:
             # Running totals lag behind what was delivered when a stream ends early.
             output = max(self.usage.output, delivered)
             return replace(self.usage, output=output, estimated=True)
-        reached = self.accepted_at is not None or (
-            state is CallState.CANCELLED and bool(call.attempts.done)
-        )
-        tokens = call.input_tokens if reached else 0
+        tokens = call.input_tokens if self._billed() else 0
         return Usage(uncached_input=tokens, output=delivered, estimated=True)
+
+    def _billed(self) -> bool:
+        """Whether a provider will have charged for the input: it accepted, or was cut off by us."""
+        if self.accepted_at is not None:
+            return True
+        done = self.call.attempts.done
+        return bool(done) and done[-1].failure in CUT_OFF
 
     def _answered(self) -> Hop:
         """The hop of the last attempt; the first one when none was made."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from hexgate.application.books import Account, Books
 from hexgate.application.policies.cache import Cached
-from hexgate.application.prepare import Prepare, capped
+from hexgate.application.prepare import Prepare
 from hexgate.application.requests import Request
 from hexgate.domain.answer import Completion, Warned
 from hexgate.domain.call import Call
 from hexgate.domain.chat import Reasoning, Refusal, Text, ToolCall
-from hexgate.domain.errors import GatewayError
+from hexgate.domain.errors import DeadlineExceeded, GatewayError
 from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost
 from hexgate.domain.receipt import Receipt
@@ -43,7 +43,7 @@ class Complete:
         kept = await self._provider.hit(call)
         if kept is not None:
             receipt = from_cache(call, self._clock.monotonic() - call.started)
-            return Answer(kept, receipt, kept.warnings)
+            return Answer(kept, receipt, (*call.warnings, *kept.warnings, *_no_raw(call)))
         account = await self._books.open(call, streamed=False)
         try:
             completion = await self._provider.complete(call)
@@ -54,18 +54,21 @@ class Complete:
         account.usage = completion.usage
         account.chars = _chars(completion)
         receipt = await account.settle(CallState.SETTLED, finish=completion.finish)
-        return Answer(completion, receipt, (*capped(call), *completion.warnings))
+        return Answer(completion, receipt, (*call.warnings, *completion.warnings))
 
 
 async def failed(account: Account, error: BaseException) -> None:
     """Settle a call that was not answered, and attach the receipt to its error.
 
-    What is no Exception is a cancellation: the caller left, or its time was up.
+    What is no Exception is a cancellation: the caller left, or its time was up. Its time may also
+    be up here before grpc notices, which makes no difference to what happened.
     """
     if not isinstance(error, Exception):
-        await account.settle(CallState.CANCELLED, failure="CANCELLED")
+        await account.abandon()
     elif isinstance(error, GatewayError):
-        error.receipt = await account.settle(CallState.FAILED, failure=error.reason)
+        late = isinstance(error, DeadlineExceeded)
+        state = CallState.CANCELLED if late else CallState.FAILED
+        error.receipt = await account.settle(state, failure=error.reason)
     else:
         await account.settle(CallState.FAILED, failure="INTERNAL")
 
@@ -83,6 +86,13 @@ def from_cache(call: Call, total_s: float) -> Receipt:
         total_s=total_s,
         cache_hit=True,
     )
+
+
+def _no_raw(call: Call) -> tuple[Warned, ...]:
+    if not call.options.include_raw:
+        return ()
+    text = "the answer came from the cache, which keeps no raw response"
+    return (Warned("OPTION_IGNORED", text, "options.include_raw_response"),)
 
 
 def _chars(completion: Completion) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hexgate.application.requests import Request
@@ -56,7 +57,6 @@ class Prepare:
         tokens = input_tokens(spec)
         hops = self._affordable(targets, spec, options, tokens)
         first = hops[0]
-        limits = self._defaults.timeouts.get(first.provider, _TIMEOUTS)
         return Call(
             call_id=request.call_id,
             tenant=request.tenant,
@@ -65,10 +65,11 @@ class Prepare:
             options=options,
             deadline=request.deadline,
             max_output_tokens=first.max_output_tokens,
-            attempts=Attempts(options.max_attempts or self._defaults.max_attempts),
-            timeouts=limits.tightened(options.timeouts),
+            attempts=Attempts(self._attempts(options)),
+            timeouts=first.timeouts,
             input_tokens=tokens,
             hops=hops,
+            warnings=(*_clamped(spec, first), *_strangers(spec, self._routes.providers)),
             started=self._clock.monotonic(),
             started_at=self._clock.now(),
         )
@@ -86,6 +87,7 @@ class Prepare:
                 model=target.model,
                 max_output_tokens=self._max_output(spec, card),
                 price=card.price,
+                timeouts=self._timeouts(target, options),
             )
             refusal = _refusal(hop, options, self._bound(options), tokens)
             if refusal is None:
@@ -95,6 +97,15 @@ class Prepare:
         if not hops:
             raise refusals[0]
         return tuple(hops)
+
+    def _timeouts(self, target: Target, options: Options) -> Timeouts:
+        limits = self._defaults.timeouts.get(target.provider, _TIMEOUTS)
+        return limits.tightened(options.timeouts)
+
+    def _attempts(self, options: Options) -> int:
+        """A caller may lower the gateway's budget, never raise it."""
+        most = self._defaults.max_attempts
+        return most if options.max_attempts is None else min(most, options.max_attempts)
 
     def _bound(self, options: Options) -> int | None:
         bounds = (options.max_cost_nanos, self._defaults.max_cost_nanos)
@@ -146,18 +157,24 @@ def _refusal(
     return None
 
 
-def capped(call: Call) -> tuple[Warned, ...]:
-    """A warning when the caller asked for more output than the model can give."""
-    wanted = call.spec.params.max_output_tokens
-    if wanted is None or wanted <= call.max_output_tokens:
-        return ()
-    return (
-        Warned(
+def _clamped(spec: Spec, hop: Hop) -> Iterator[Warned]:
+    wanted = spec.params.max_output_tokens
+    if wanted is not None and wanted > hop.max_output_tokens:
+        yield Warned(
             "PARAM_CLAMPED",
-            f"{call.model} writes at most {call.max_output_tokens} tokens; {wanted} was asked",
+            f"{hop.model} writes at most {hop.max_output_tokens} tokens; {wanted} was asked",
             "spec.params.max_output_tokens",
-        ),
-    )
+        )
+
+
+def _strangers(spec: Spec, providers: Mapping[str, str]) -> Iterator[Warned]:
+    for name in spec.provider_options:
+        if name not in providers:
+            yield Warned(
+                "UNKNOWN_PROVIDER",
+                f"no provider is called {name[:32]!r}, so its options are for nobody",
+                "spec.provider_options",
+            )
 
 
 _TIMEOUTS = Timeouts()

@@ -17,4 +17,3 @@ class Request:
     spec: Spec
     options: Options
     deadline: float
-    streamed: bool = False

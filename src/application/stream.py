@@ -8,7 +8,7 @@ from typing import Self
 from hexgate.application.books import Account, Books
 from hexgate.application.complete import failed, from_cache
 from hexgate.application.policies.cache import Cached, Replay
-from hexgate.application.prepare import Prepare, capped
+from hexgate.application.prepare import Prepare
 from hexgate.application.requests import Request
 from hexgate.domain.answer import (
     Chunk,
@@ -17,7 +17,6 @@ from hexgate.domain.answer import (
     TextDelta,
     ToolCallDelta,
     UsageUpdate,
-    Warned,
 )
 from hexgate.domain.call import Call
 from hexgate.domain.errors import BadResponse, GatewayError, Interrupted, Unserved
@@ -72,7 +71,7 @@ class Delivery:
         self.call = account.call
         self.accepted_at = account.accepted_at or account.call.started_at
         self.receipt: Receipt | None = None
-        self.warnings: tuple[Warned, ...] = capped(account.call)
+        self.warnings = account.call.warnings
 
     def __aiter__(self) -> Self:
         """The delivery itself."""
@@ -102,7 +101,8 @@ class Delivery:
         try:
             await self._stream.aclose()
         finally:
-            self.receipt = await self._account.settle(CallState.CANCELLED, failure="CANCELLED")
+            await self._account.abandon()
+            self.receipt = self._account.receipt
 
     async def _finish(self, chunk: Finished) -> Ending:
         if chunk.usage is not None:
@@ -140,7 +140,7 @@ class Replayed:
         self.call = call
         self.accepted_at = call.started_at
         self.receipt: Receipt | None = None
-        self.warnings: tuple[Warned, ...] = ()
+        self.warnings = call.warnings
 
     def __aiter__(self) -> Self:
         """The delivery itself."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from hexgate.domain.answer import Warned
 from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
 
@@ -133,6 +134,7 @@ class Hop:
     model: str  # the provider's own identifier
     max_output_tokens: int
     price: Price | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,8 @@ class Call:
 
     `deadline` is on the clock's monotonic scale, in seconds, and always set. `max_output_tokens`
     is what leaves for the provider: the caller's wish, else the default, capped by the model.
-    `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried.
+    `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried, and
+    `hop` is the place of the one that is. `warnings` are about the request itself.
     """
 
     call_id: str
@@ -155,6 +158,8 @@ class Call:
     timeouts: Timeouts = field(default_factory=Timeouts)
     input_tokens: int = 0
     hops: tuple[Hop, ...] = ()
+    hop: int = 0
+    warnings: tuple[Warned, ...] = ()
     started: float = 0.0  # monotonic
     started_at: float = 0.0  # epoch
 
@@ -163,8 +168,15 @@ class Call:
         """What limits reserve: the input and the longest answer allowed."""
         return self.input_tokens + self.max_output_tokens
 
-    def to(self, hop: Hop) -> Call:
-        """This call, aimed at one of its hops."""
-        if hop.model == self.model and hop.max_output_tokens == self.max_output_tokens:
+    def to(self, place: int) -> Call:
+        """This call, aimed at the hop of that place. It starts out aimed at the first."""
+        if place == self.hop:
             return self
-        return replace(self, model=hop.model, max_output_tokens=hop.max_output_tokens)
+        hop = self.hops[place]
+        return replace(
+            self,
+            hop=place,
+            model=hop.model,
+            max_output_tokens=hop.max_output_tokens,
+            timeouts=hop.timeouts,
+        )

@@ -198,11 +198,14 @@ class Interrupted(GatewayError):
 
 
 class AllTargetsFailed(GatewayError):
-    """Every target was tried. `failures` holds one error per target, in order."""
+    """Every target was tried. `failures` holds one error per target, in order.
+
+    Each is an Unserved, or a RateLimited of the gateway's own for that target.
+    """
 
     reason = "ALL_TARGETS_FAILED"
 
-    def __init__(self, message: str, failures: tuple[Unserved, ...]) -> None:
+    def __init__(self, message: str, failures: tuple[GatewayError, ...]) -> None:
         waits = [f.retry_after_s for f in failures if f.retry_after_s is not None]
         super().__init__(message, retry_after_s=max(waits, default=None))
         self.failures = failures

@@ -10,12 +10,14 @@ from hexgate.domain.call import Call
 def fingerprint(call: Call) -> str:
     """A key that equal requests of one tenant share, and different ones never.
 
-    The tenant and the partition stand in front in clear, so that an operator can purge by them;
-    frozen values have an exact `repr`, which is all that a digest needs.
+    The tenant and the partition stand in front in clear, so that an operator can purge by them, and
+    in the digest, because their names may hold the separator. Frozen values have an exact `repr`,
+    which is all that a digest needs.
     """
     spec = call.spec
     options = {name: spec.provider_options[name] for name in sorted(spec.provider_options)}
     asked = (
+        (call.tenant, call.options.cache_partition),
         [(hop.provider, hop.model, hop.max_output_tokens) for hop in call.hops],
         spec.messages,
         spec.params,

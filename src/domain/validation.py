@@ -29,6 +29,7 @@ MAX_MESSAGES = 10_000
 MAX_TOOLS = 512
 MAX_STOPS = 16
 MAX_LABELS = 32
+MAX_NAMES = 64
 MAX_ID_CHARS = 256
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -85,6 +86,8 @@ def _spec(spec: Spec) -> Iterator[Violation]:
 
 
 def _message(path: str, message: Message, called: set[str]) -> Iterator[Violation]:
+    if len(message.name) > MAX_ID_CHARS:
+        yield Violation(f"{path}.name", f"at most {MAX_ID_CHARS} characters", "TOO_LONG")
     if not message.parts:
         yield Violation(f"{path}.parts", "needs at least one part", "REQUIRED")
     for index, part in enumerate(message.parts):
@@ -198,7 +201,7 @@ def _choice(choice: ToolChoice, names: set[str]) -> Iterator[Violation]:
 def _schema(path: str, text: str) -> Iterator[Violation]:
     """A JSON Schema is a JSON object; what it says is the provider's business."""
     try:
-        schema = json.loads(text)
+        schema = json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         yield Violation(path, "is nested too deeply", "JSON")
         return
@@ -213,7 +216,34 @@ def _schema(path: str, text: str) -> Iterator[Violation]:
 _Bad = json.JSONDecodeError
 
 
+def _no_constant(name: str) -> None:
+    """NaN and the infinities are Python's, not JSON's."""
+    raise ValueError(name)
+
+
 def _options(options: Options) -> Iterator[Violation]:
+    yield from _attribution(options)
+    for field, found, most in (
+        ("options.routing.fallback_models", len(options.fallback_models), MAX_NAMES),
+        ("options.routing.allowed_providers", len(options.allowed_providers), MAX_NAMES),
+        ("options.routing.denied_providers", len(options.denied_providers), MAX_NAMES),
+        ("options.cache.partition", len(options.cache_partition), MAX_ID_CHARS),
+    ):
+        if found > most:
+            yield Violation(field, f"has {found}, at most {most}", "TOO_MANY")
+    if options.max_attempts is not None and not 1 <= options.max_attempts <= 100:
+        yield _range("options.routing.max_attempts", options.max_attempts, "1 to 100")
+    for name, path in (
+        ("max_cost_nanos", "max_cost_nanos"),
+        ("max_input_price", "max_input_price_nanos_per_mtok"),
+        ("max_output_price", "max_output_price_nanos_per_mtok"),
+    ):
+        amount: int | None = getattr(options, name)
+        if amount is not None and amount < 0:
+            yield _range(f"options.spend.{path}", amount, "0 or more")
+
+
+def _attribution(options: Options) -> Iterator[Violation]:
     for name in ("end_user_id", "agent_id", "session_id"):
         value: str = getattr(options, name)
         if len(value) > MAX_ID_CHARS:
@@ -229,16 +259,6 @@ def _options(options: Options) -> Iterator[Violation]:
                 f"a key must match {_LABEL_KEY.pattern}, a value have at most {MAX_ID_CHARS}",
                 "FORMAT",
             )
-    if options.max_attempts is not None and not 1 <= options.max_attempts <= 100:
-        yield _range("options.routing.max_attempts", options.max_attempts, "1 to 100")
-    for name, path in (
-        ("max_cost_nanos", "max_cost_nanos"),
-        ("max_input_price", "max_input_price_nanos_per_mtok"),
-        ("max_output_price", "max_output_price_nanos_per_mtok"),
-    ):
-        amount: int | None = getattr(options, name)
-        if amount is not None and amount < 0:
-            yield _range(f"options.spend.{path}", amount, "0 or more")
 
 
 def _range(field: str, found: object, expected: str) -> Violation:

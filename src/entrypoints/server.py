@@ -54,6 +54,7 @@ class Gateway:
         if not await self.calls.drained(self._drain_s):
             self.calls.interrupt_all()
             await self.calls.drained(FAREWELL_S)
+        await self.calls.released()
         for server in self._servers:
             await server.stop(FAREWELL_S)
         # grpc does not wait for the tasks of aborted calls; pools must outlive them.
@@ -116,6 +117,8 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
         listen.add_reflection(public_server, services.PUBLIC)
         listen.add_reflection(admin_server, (services.ADMIN,))
     healths = listen.add_health(public_server), listen.add_health(admin_server)
+    # Both ports tell of every service: a client's service config asks for the health of one and the
+    # same name wherever it dials, and a name that is not known counts as unhealthy.
     offered = (*services.PUBLIC, services.ADMIN)
     for servicer in healths:
         await listen.serving(servicer, offered, yes=False)
@@ -161,6 +164,10 @@ async def _sweep(ledger: Ledger, clock: Clock) -> None:
         count = await ledger.sweep(clock.now())
     except GatewayError as error:
         _log.warning("ledger sweep failed", reason=error.reason, detail=error.detail)
+        return
+    except Exception as error:
+        # The watch also ends stalled calls; no fault of a ledger may stop that.
+        _log.error("ledger sweep failed", error=type(error).__name__)
         return
     if count:
         _log.warning("calls without an outcome were charged at their hold", count=count)

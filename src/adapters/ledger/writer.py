@@ -1,11 +1,16 @@
-"""One thread that owns one SQLite connection and commits what many callers ask in groups.
+"""One SQLite connection that commits what many callers ask in groups, off the event loop.
 
-Callers never touch the connection: they queue an operation and await its future. The thread takes
-everything that has queued up into one transaction, so that they share one fsync, and answers only
-after the commit; all answers of a group wake the event loop once. A caller that is cancelled gives
-up its future; the operation is queued already and is done all the same. No operation waits for
-another's outcome, so one that fails by itself leaves the others of its group alone: SQLite undoes
-the failing statement, and no more. When the store fails, so does the whole group.
+Callers never touch the connection: they queue an operation and await its future. The event loop
+takes what has queued up into one transaction and runs it there, since a statement is microseconds
+of work in memory; a thread of its own does what may block, the COMMIT with its fsync, and is woken
+once for a group. (Were the statements run there too, each would fight a busy loop for the
+interpreter twice, which costs more than the statement.) The connection is the loop's or the
+thread's, never both's: it changes hands with the group. Meanwhile the next group queues up.
+
+No future is done before its group is committed. A caller that is cancelled gives up its future; the
+operation is queued already and is done all the same. No operation waits for another's outcome, so
+one that fails by itself leaves the others of its group alone: SQLite undoes the failing statement,
+and no more. When the store fails, so does the whole group.
 """
 
 from __future__ import annotations
@@ -15,21 +20,29 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 from hexgate.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
 A = TypeVar("A")
 
-MAX_GROUP = 512
+# Bounds how long a group holds the loop: a few milliseconds.
+MAX_GROUP = 256
 
 # After these SQLite may have rolled the whole transaction back. (It runs out of memory, too.)
 _STORE_FAILED = (sqlite3.OperationalError, sqlite3.InternalError, MemoryError)
 
-# The queue holds operations of all kinds; `submit` ties each to its arguments and its answer.
-_Job: TypeAlias = tuple[Callable[[sqlite3.Connection, Any], Any], Any, asyncio.Future[Any]]
+
+class _Job(NamedTuple):
+    """Jobs of all kinds share a queue; `submit` ties each to its arguments and its answer."""
+
+    do: Callable[[sqlite3.Connection, Any], Any]
+    args: Any
+    future: asyncio.Future[Any]
+    slow: bool
 
 
 class _Answer(NamedTuple):
@@ -38,125 +51,202 @@ class _Answer(NamedTuple):
     error: Exception | None
 
 
-class Writer:
-    """Takes over `db`, which must be in autocommit mode, and closes it."""
+@dataclass(slots=True)
+class _Group:
+    jobs: list[_Job]
+    left: list[_Job]  # jobs that the loop has left to the thread
+    answers: list[_Answer] = field(default_factory=list)
 
-    def __init__(self, db: sqlite3.Connection, store: str, max_queue: int) -> None:
+
+class Writer:
+    """Takes over `db`, which must be in autocommit mode, and closes it.
+
+    Belongs to the event loop that submits first: `submit` and `stop` are for that loop alone, or
+    `stop` for anyone once it has ended; after `stop`, `close` is for any thread. A foreign lock is
+    waited for in the thread, for at most `busy_timeout_s`. Behind a group of several operations the
+    next begins no sooner than `gap_s` after it did, so that under load it is worth its commit; a
+    caller that is alone never waits.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        store: str,
+        *,
+        max_queue: int,
+        busy_timeout_s: float,
+        gap_s: float,
+    ) -> None:
         self._db = db
         self._store = store
         self._max_queue = max_queue
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._busy_timeout_s = busy_timeout_s
+        self._gap_s = gap_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: list[_Job] = []
+        self._group: _Group | None = None  # begun, and not yet answered
+        self._scheduled = False
+        self._not_before = 0.0  # when the next group may begin, by the loop's clock
         self._closing = False
-        self._stopped = False
+        self._to_commit: SimpleQueue[_Group | None] = SimpleQueue()
         self.commits = 0
         self.operations = 0
+        self._wait_for_locks(0)
         # Daemon: a process that forgot to close must still end; what it was promised is committed.
         self._thread = threading.Thread(target=self._run, name=f"{store}-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, do: Callable[[sqlite3.Connection, A], T], args: A) -> asyncio.Future[T]:
-        """Queue `do(db, args)`. The future is done once the transaction is committed.
+    def submit(
+        self, do: Callable[[sqlite3.Connection, A], T], args: A, *, slow: bool = False
+    ) -> asyncio.Future[T]:
+        """Queue `do(db, args)`; a slow one is run in the thread. Done once it is committed.
 
-        Raises StoreUnavailable when closed, or at once when too much is queued.
+        Raises StoreUnavailable when closed, or at once when too much waits already.
         """
         if self._closing:
             raise self._unavailable("is closed")
-        if self._queue.qsize() >= self._max_queue:
+        waiting = len(self._queue) + (len(self._group.jobs) if self._group else 0)
+        if waiting >= self._max_queue:
             raise self._unavailable(
                 f"is behind by {self._max_queue} operations, its maximum; try again later",
                 retry_after_s=1.0,
             )
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put((do, args, future))
-        if self._stopped:
-            # Closed between the check and the put, from another thread: nobody would answer.
-            self._refuse()
+        future: asyncio.Future[T] = self._own().create_future()
+        self._queue.append(_Job(do, args, future, slow))
+        self._schedule()
         return future
+
+    def stop(self) -> None:
+        """Take nothing more. What is queued is finished by the thread; `close` waits for it."""
+        # From here on the queue and the connection are the thread's.
+        if not self._closing:
+            self._closing = True
+            self._to_commit.put(None)
 
     def close(self) -> None:
         """Finish what is queued, then close the connection. Blocks; again does nothing."""
-        self._closing = True
-        self._queue.put(None)
+        self.stop()
         self._thread.join()
+
+    def _own(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError(
+                f"the {self._store} belongs to another event loop; open one for each"
+            )
+        return loop
+
+    def _schedule(self) -> None:
+        """Begin a group when the loop comes round, so that all of one round share it."""
+        if self._scheduled or self._group is not None or self._closing or self._loop is None:
+            return
+        self._scheduled = True
+        if self._loop.time() < self._not_before:
+            self._loop.call_at(self._not_before, self._begin)
+        else:
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._scheduled = False
+        if self._closing or self._loop is None:
+            return
+        group = self._group = self._take()
+        # Only a group of one may be that of a lone caller, who shall not wait.
+        if len(group.jobs) > 1:
+            self._not_before = self._loop.time() + self._gap_s
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except (sqlite3.Error, MemoryError):
+            # Locked by someone else, in all likelihood: the thread waits, or finds out what it is.
+            self._to_commit.put(group)
+            return
+        group.left = [job for job in group.jobs if job.slow]
+        try:
+            group.answers += [self._do(job) for job in group.jobs if not job.slow]
+        except (sqlite3.Error, MemoryError) as error:
+            self._fail(group, error)
+            self._answer(group)
+            return
+        self._to_commit.put(group)
+
+    def _answer(self, group: _Group) -> None:
+        self._group = None
+        for future, result, error in group.answers:
+            # A cancelled caller wants no answer.
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+        if self._queue:
+            self._schedule()
+
+    def _take(self) -> _Group:
+        jobs = self._queue[:MAX_GROUP]
+        del self._queue[:MAX_GROUP]
+        return _Group(jobs, jobs)
 
     def _run(self) -> None:
         try:
-            running = True
-            while running:
-                jobs, running = self._take()
-                if jobs:
-                    self._answer(self._commit(jobs))
+            while (group := self._to_commit.get()) is not None:
+                self._finish(group)
+            while self._queue:
+                self._finish(self._take())
         finally:
-            self._closing = self._stopped = True
             self._db.close()
-            self._refuse()
 
-    def _take(self) -> tuple[list[_Job], bool]:
-        """Everything queued, at least one, up to a group; False behind the last."""
-        jobs: list[_Job] = []
-        job = self._queue.get()
-        for _ in range(min(self._queue.qsize(), MAX_GROUP - 1)):
-            if job is None:
-                break
-            jobs.append(job)
-            job = self._queue.get_nowait()
-        if job is None:
-            return jobs, False
-        jobs.append(job)
-        return jobs, True
-
-    def _commit(self, jobs: list[_Job]) -> list[_Answer]:
+    def _finish(self, group: _Group) -> None:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            answers = [self._do(job) for job in jobs]
+            if not self._db.in_transaction:
+                self._begin_slowly()
+            group.answers += [self._do(job) for job in group.left]
             self._db.execute("COMMIT")
         except (sqlite3.Error, MemoryError) as error:
-            # A failing store may have rolled back by itself.
-            if self._db.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-            return [_Answer(future, None, self._failed(error)) for _, _, future in jobs]
-        self.commits += 1
-        self.operations += len(jobs)
-        return answers
+            self._fail(group, error)
+        else:
+            self.commits += 1
+            self.operations += len(group.jobs)
+        # A loop that has ended waits for nothing.
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._answer, group)
+
+    def _begin_slowly(self) -> None:
+        self._wait_for_locks(self._busy_timeout_s)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        finally:
+            self._wait_for_locks(0)
+
+    def _wait_for_locks(self, seconds: float) -> None:
+        self._db.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     def _do(self, job: _Job) -> _Answer:
-        do, args, future = job
         try:
-            return _Answer(future, do(self._db, args), None)
+            return _Answer(job.future, job.do(self._db, job.args), None)
         except _STORE_FAILED:
             raise
         except Exception as error:
             # DatabaseError itself is what a corrupt file raises; its subclasses blame the values.
             if type(error) is sqlite3.DatabaseError:
                 raise
-            return _Answer(future, None, error)
+            return _Answer(job.future, None, error)
 
-    def _answer(self, answers: list[_Answer]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
-        for answer in answers:
-            by_loop.setdefault(answer.future.get_loop(), []).append(answer)
-        for loop, group in by_loop.items():
-            # A loop that has ended waits for nothing.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_resolve, group)
-
-    def _refuse(self) -> None:
-        """Answer whatever came too late."""
-        left: list[_Answer] = []
-        with contextlib.suppress(Empty):
-            while True:
-                job = self._queue.get_nowait()
-                if job is not None:
-                    left.append(_Answer(job[2], None, self._unavailable("is closed")))
-        self._answer(left)
-
-    def _failed(self, error: Exception) -> StoreUnavailable:
+    def _fail(self, group: _Group, error: Exception) -> None:
+        # A failing store may have rolled back by itself.
+        if self._db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
         # The message of SQLite may quote values, so only the name of the error is told.
         name = getattr(error, "sqlite_errorname", type(error).__name__)
-        failure = self._unavailable("cannot be read or written; try again later", detail=name)
-        failure.__cause__ = error
-        return failure
+        group.answers.clear()
+        for job in group.jobs:
+            failure = self._unavailable("cannot be read or written; try again later", detail=name)
+            failure.__cause__ = error
+            group.answers.append(_Answer(job.future, None, failure))
 
     def _unavailable(
         self, what: str, *, retry_after_s: float | None = None, detail: str = ""
@@ -167,14 +257,3 @@ class Writer:
             retry_after_s=retry_after_s,
             detail=detail,
         )
-
-
-def _resolve(answers: list[_Answer]) -> None:
-    for future, result, error in answers:
-        # A cancelled caller wants no answer.
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)

@@ -6,7 +6,7 @@ from hexgate.application.policies.around import Around
 from hexgate.application.policies.tail import Tailed
 from hexgate.domain.answer import Completion, Finished
 from hexgate.domain.call import Call
-from hexgate.domain.errors import CircuitOpen, Unwell
+from hexgate.domain.errors import CircuitOpen, TimedOut, Unwell
 from hexgate.ports.breaker import Breaker, Outcome, Permit
 from hexgate.ports.provider import Provider, Stream
 
@@ -30,7 +30,7 @@ class Guarded(Around):
         try:
             completion = await self._inner.complete(call)
         except BaseException as error:
-            permit.settle(verdict(error))
+            permit.settle(verdict(error, call))
             raise
         permit.settle(Outcome.SUCCESS)
         return completion
@@ -41,13 +41,13 @@ class Guarded(Around):
         try:
             stream = await self._inner.open(call)
         except BaseException as error:
-            permit.settle(verdict(error))
+            permit.settle(verdict(error, call))
             raise
         if permit.probe:
             permit.settle(Outcome.SUCCESS)
 
         async def ended(how: Finished | BaseException | None) -> None:
-            self._judge(call, permit, verdict(how))
+            self._judge(call, permit, verdict(how, call))
 
         return Tailed(stream, ended)
 
@@ -63,8 +63,13 @@ class Guarded(Around):
         return f"{self._provider}/{call.model}"
 
 
-def verdict(how: Finished | BaseException | None) -> Outcome:
-    """Only what says something about the provider's health counts."""
+def verdict(how: Finished | BaseException | None, call: Call) -> Outcome:
+    """Only what says something about the provider's health counts.
+
+    A caller's own impatience does not: it would rest the target for everybody else.
+    """
     if isinstance(how, Finished):
         return Outcome.SUCCESS
+    if isinstance(how, TimedOut) and call.options.timeouts is not None:
+        return Outcome.NEUTRAL
     return Outcome.FAILURE if isinstance(how, Unwell) else Outcome.NEUTRAL

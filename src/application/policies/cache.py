@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Self
 
-from hexgate.domain.answer import Chunk, Completion, Finish, Finished, Warned
+from hexgate.domain.answer import Chunk, Completion, Finish, Finished, TextDelta, Warned
 from hexgate.domain.assemble import Assembler, chunks
 from hexgate.domain.call import CacheMode, Call
 from hexgate.domain.fingerprint import fingerprint
@@ -62,6 +62,7 @@ class _Kept:
         self._call = call
         self._assembler = Assembler()
         self._warnings: list[Warned] = []
+        self._whole = True
 
     @property
     def request_id(self) -> str:
@@ -75,11 +76,13 @@ class _Kept:
     async def __anext__(self) -> Chunk:
         """See Stream."""
         chunk = await self._inner.__anext__()
-        if isinstance(chunk, Finished):
+        if isinstance(chunk, Finished) and self._whole:
             await self._cached._keep(self._call, self._completion(chunk))  # noqa: SLF001 (same module)
         elif isinstance(chunk, Warned):
             self._warnings.append(chunk)
         else:
+            # The parts do not hold them, so the kept answer would lack them.
+            self._whole = self._whole and not (isinstance(chunk, TextDelta) and chunk.logprobs)
             self._assembler.add(chunk)
         return chunk
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from hexgate.application.policies.around import T
 from hexgate.domain.answer import Completion
 from hexgate.domain.call import Call
-from hexgate.domain.errors import AllTargetsFailed, Unserved
+from hexgate.domain.errors import AllTargetsFailed, RateLimited, Unserved
 from hexgate.ports.provider import Provider, Stream
 
 
@@ -28,11 +28,11 @@ class Fallback:
     async def _first(
         self, call: Call, way: Callable[[Provider], Callable[[Call], Awaitable[T]]]
     ) -> T:
-        failures: list[Unserved] = []
-        for hop in call.hops:
+        failures: list[Unserved | RateLimited] = []
+        for place, hop in enumerate(call.hops):
             try:
-                return await way(self._providers[hop.provider])(call.to(hop))
-            except Unserved as failure:
+                return await way(self._providers[hop.provider])(call.to(place))
+            except (Unserved, RateLimited) as failure:
                 failures.append(failure)
                 if call.attempts.left <= 0:
                     break

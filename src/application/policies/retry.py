@@ -11,7 +11,7 @@ from tenacity.wait import wait_base, wait_random_exponential
 
 from hexgate.application.policies.around import Around, T
 from hexgate.domain.call import Call
-from hexgate.domain.errors import Transient
+from hexgate.domain.errors import CircuitOpen, Transient
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
@@ -49,7 +49,7 @@ class Retried(Around):
         except Transient as error:
             if self._rules.attempts <= 1:
                 raise
-            failed: list[Transient] = [error]
+            first, failed = error, [error]
 
         async def replay_then_go(call: Call) -> T:
             # tenacity has to see the first failure, or it would skip the first wait.
@@ -59,13 +59,18 @@ class Retried(Around):
 
         # A new instance for each call: tenacity keeps the state of an iteration on it.
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._rules.attempts) | _Spent(call, self._clock),
+            stop=stop_after_attempt(self._rules.attempts)
+            | _Spent(call, self._clock, self._rules.max_s),
             wait=self._wait,
             retry=retry_if_exception_type(Transient),
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return await retrying(replay_then_go, call)
+        try:
+            return await retrying(replay_then_go, call)
+        except CircuitOpen:
+            # It opened while we waited. What made it open is what the caller should know.
+            raise first from None
 
 
 class _AsAsked(wait_base):
@@ -84,13 +89,20 @@ class _AsAsked(wait_base):
 
 
 class _Spent(stop_base):
-    """Stop when the budget is used up or the wait would outlast the caller."""
+    """Stop when the budget is used up, or the wait would outlast the caller.
 
-    def __init__(self, call: Call, clock: Clock) -> None:
+    A long wait that the provider asked for is not worth it while another target is left.
+    """
+
+    def __init__(self, call: Call, clock: Clock, patience_s: float) -> None:
         self._call = call
         self._clock = clock
+        self._patience_s = patience_s
 
     def __call__(self, retry_state: RetryCallState) -> bool:
-        if self._call.attempts.left <= 0:
+        call = self._call
+        if call.attempts.left <= 0:
             return True
-        return self._clock.monotonic() + retry_state.upcoming_sleep >= self._call.deadline
+        if retry_state.upcoming_sleep > self._patience_s and call.hop < len(call.hops) - 1:
+            return True
+        return self._clock.monotonic() + retry_state.upcoming_sleep >= call.deadline

@@ -9,6 +9,7 @@ leaves the client without a status; a handler that swallows a real one leaks mem
 from __future__ import annotations
 
 import asyncio
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Scope(Generic[Res]):
         await self.context.write(event)
         running.writing_since = None
         running.sequence += 1
-        if running.cause is not None:
+        if running.cause is not None and not running.ended:
             raise running.cause
 
     def trailers(self) -> Trailers:
@@ -156,7 +157,6 @@ class Boundary:
             if isinstance(error, asyncio.CancelledError):
                 running.task.uncancel()
             error = running.cause
-            error.receipt = running.receipt
         elif _passes(error, running.task):
             raise error
         known = error if isinstance(error, GatewayError) else self._incident(scope, error)
@@ -168,7 +168,16 @@ class Boundary:
                 reason=known.reason,
                 detail=known.detail,
             )
-        await scope.context.abort_with_status(status_of(known, running.sequence, scope.trailers()))
+        if known.receipt is None:
+            known.receipt = running.receipt
+        await scope.context.abort_with_status(self._status(scope, known))
+
+    def _status(self, scope: Scope[Res], error: GatewayError) -> grpc.Status:
+        """The status of an error; a value that cannot be rendered must not speak for itself."""
+        try:
+            return status_of(error, scope.running.sequence, scope.trailers())
+        except Exception as bug:
+            return status_of(self._incident(scope, bug))
 
     def _incident(self, scope: Scope[Res], error: BaseException) -> GatewayError:
         """A bug: logged whole, answered in general words."""
@@ -178,7 +187,9 @@ class Boundary:
             incident=incident,
             call_id=scope.call_id,
             request_id=scope.request_id,
-            exc_info=error,
+            # The message of an exception may quote a prompt or a key; its place in the code cannot.
+            error=type(error).__name__,
+            frames=traceback.format_tb(error.__traceback__),
         )
         return GatewayError(
             f"internal error; quote incident {incident} to the operator",
@@ -216,7 +227,7 @@ def _readable(message: Req | Unreadable) -> Req:
 
 
 def _invalid(text: str) -> InvalidRequest:
-    return InvalidRequest(text, (Violation("", text, "REQUEST"),))
+    return InvalidRequest(text, (Violation("spec", text, "REQUEST"),))
 
 
 def _serialize(message: Message) -> bytes:

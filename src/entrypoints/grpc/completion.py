@@ -22,6 +22,7 @@ from hexgate.v1 import completion_service_pb2 as pb
 # Until callers are told apart by their credentials there is one tenant.
 TENANT = "default"
 MIN_HEARTBEAT_S = 0.05
+MAX_MERGE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +49,21 @@ class CompletionMethods:
         self, message: pb.CompleteRequest, scope: Scope[pb.CompleteResponse]
     ) -> pb.CompleteResponse:
         """Answer in one message."""
-        request = self._request(message, scope, streamed=False)
+        request = self._request(message, scope)
         return render.answer(await self._complete(request))
 
     async def stream_complete(
         self, message: pb.StreamCompleteRequest, scope: Scope[pb.StreamCompleteResponse]
     ) -> None:
         """Answer as events. Nothing is sent before a provider has accepted the call."""
-        request = self._request(message, scope, streamed=True)
+        request = self._request(message, scope)
         wish = _delivering(message.stream, request.options)
         delivery = await self._stream(request)
-        scope.running.release = delivery.aclose
+        paced = Paced(delivery)
+        # Not the delivery's own: a read that is under way would take the closing for a failure.
+        scope.running.release = paced.aclose
         try:
-            async with aclosing(Paced(delivery)) as paced:
+            async with aclosing(paced):
                 await _deliver(delivery, paced, wish, scope)
         finally:
             scope.running.receipt = delivery.receipt
@@ -69,8 +72,6 @@ class CompletionMethods:
         self,
         message: pb.CompleteRequest | pb.StreamCompleteRequest,
         scope: Scope[pb.CompleteResponse] | Scope[pb.StreamCompleteResponse],
-        *,
-        streamed: bool,
     ) -> Request:
         scope.call_id = self._new_id()
         return Request(
@@ -79,7 +80,6 @@ class CompletionMethods:
             spec=parse.spec(message.spec),
             options=parse.options(message.options) if message.HasField("options") else _OPTIONS,
             deadline=scope.deadline,
-            streamed=streamed,
         )
 
 
@@ -111,6 +111,7 @@ async def _deliver(
         if wish.merge_s and isinstance(item, TextDelta):
             item = await paced.merged(item, wish.merge_s)
         if isinstance(item, Ending):
+            running.ended = True
             await scope.write(_finished(running.sequence + 1, item, assembler))
             return
         if assembler is not None:
@@ -155,9 +156,16 @@ def _delivering(options: pb.StreamOptions, call: Options) -> Delivering:
             f"is {heartbeat_s:g} s, expected 0 or at least {MIN_HEARTBEAT_S:g}",
             "OUT_OF_RANGE",
         )
+    merge_s = parse.seconds("stream.coalesce_window", options.coalesce_window)
+    if merge_s > MAX_MERGE_S:
+        raise parse.invalid(
+            "stream.coalesce_window",
+            f"is {merge_s:g} s, expected at most {MAX_MERGE_S:g}",
+            "OUT_OF_RANGE",
+        )
     return Delivering(
         heartbeat_s=heartbeat_s or None,
-        merge_s=parse.seconds("stream.coalesce_window", options.coalesce_window),
+        merge_s=merge_s,
         include_message=options.include_final_message,
         warnings=(_NO_RAW,) if call.include_raw else (),
     )

@@ -59,9 +59,12 @@ class Paced:
     async def aclose(self) -> None:
         """Give up the read that is waiting, then close the delivery."""
         task, self._pending = self._pending, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait((task,))
-            if not task.cancelled():
-                task.exception()
-        await self._delivery.aclose()
+        try:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+                if not task.cancelled():
+                    task.exception()
+        finally:
+            # A second cancellation may end the wait, and must not leave the provider open.
+            await self._delivery.aclose()

@@ -309,7 +309,11 @@ def _provider_options(proto: generation_pb2.CompletionSpec) -> dict[str, JsonObj
 
 
 def _json(proto: generation_pb2.CompletionSpec, name: str) -> JsonObject:
-    value: JsonObject = MessageToDict(proto.provider_options[name])
+    try:
+        value: JsonObject = MessageToDict(proto.provider_options[name])
+    except ValueError:
+        # NaN and the infinities are no JSON.
+        raise invalid(f"spec.provider_options.{name}", "holds a number that is no JSON") from None
     return {key: _whole(inner) for key, inner in value.items()}  # type: ignore[misc]  # keeps Json
 
 

@@ -252,13 +252,17 @@ def metadata(text: str, into: Struct) -> None:
                 field.string_value = value
             case bool():
                 field.bool_value = value
+            case int() if abs(value) >= 2**53:
+                field.string_value = str(value)
             case int() | float():
                 field.number_value = value
             case None:
                 field.null_value = NULL_VALUE
             case dict():
+                field.struct_value.Clear()  # an empty one would leave no kind behind
                 field.struct_value.update(value)
             case _:
+                field.list_value.Clear()
                 field.list_value.extend(value)
 
 

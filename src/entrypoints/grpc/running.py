@@ -29,13 +29,14 @@ class Running:
     timer: asyncio.TimerHandle | None = None
     # Closes the provider's connection and settles the call, while the call's task cannot.
     release: Callable[[], Awaitable[None]] | None = None
+    ended: bool = False  # the last event is on its way: nothing may follow it but OK
 
     def interrupt(self, cause: GatewayError) -> None:
         """End the call with this error at its next await, or after the write that is under way.
 
         A write is never cancelled: grpc could then send no status. The first cause wins.
         """
-        if self.cause is None and not self.task.done():
+        if self.cause is None and not self.ended and not self.task.done():
             self.cause = cause
             if self.writing_since is None:
                 self.task.cancel()
@@ -105,6 +106,11 @@ class Calls:
             return False
         return True
 
+    async def released(self) -> None:
+        """Wait for the calls that were given up to be settled."""
+        if self._releasing:
+            await asyncio.wait(self._releasing)
+
     def interrupt_all(self) -> None:
         """End what is still running, with an error that says why."""
         for running in list(self._running):
@@ -119,7 +125,7 @@ class Calls:
         now = asyncio.get_running_loop().time()
         for running in list(self._running):
             since = running.writing_since
-            if since is None or now - since <= longer_than_s or running.cause is not None:
+            if since is None or now - since <= longer_than_s:
                 continue
             running.interrupt(
                 SlowReader(

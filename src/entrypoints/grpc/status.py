@@ -21,6 +21,7 @@ MAX_MESSAGE_BYTES = 1024
 MAX_DETAILS_BYTES = 4096
 MAX_METADATA_BYTES = 1536
 MAX_ATTEMPTS = 8
+MAX_WAIT_S = 86_400.0
 
 Trailers = tuple[tuple[str, str | bytes], ...]
 _Code = grpc.StatusCode
@@ -51,20 +52,19 @@ CODES: dict[type[GatewayError], grpc.StatusCode] = {
 }
 
 
-def code_of(error: GatewayError) -> grpc.StatusCode:
+def code_of(error: GatewayError, last_sequence: int = 0) -> grpc.StatusCode:
     """The code of the nearest class of the table.
 
-    A stream that had delivered output is ABORTED whatever ended it, because callers repeat
+    A stream of which an event was sent is ABORTED whatever ended it, because callers repeat
     UNAVAILABLE by themselves and would replay what was shown.
     """
     code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
-    delivered = error.receipt is not None and error.receipt.delivered_chars > 0
-    return _Code.ABORTED if delivered and code is _Code.UNAVAILABLE else code
+    return _Code.ABORTED if last_sequence > 0 and code is _Code.UNAVAILABLE else code
 
 
 def status_of(error: GatewayError, last_sequence: int = 0, trailers: Trailers = ()) -> grpc.Status:
     """The whole status. Details that do not fit are left out, the most useful first."""
-    code = code_of(error)
+    code = code_of(error, last_sequence)
     info = error_details_pb2.ErrorInfo(
         reason=error.reason, domain=DOMAIN, metadata=_clipped(error.metadata)
     )
@@ -91,18 +91,21 @@ class _Status(grpc.Status):
 def _pushback(error: GatewayError, code: grpc.StatusCode) -> Iterator[tuple[str, str]]:
     """Tells client libraries whether and when to repeat: -1 is never.
 
-    What reached a provider was retried here already; repeating it in the client multiplies load.
+    What reached a provider was retried here already, and may have been billed: repeating it in the
+    client multiplies load and cost.
     """
-    tried = isinstance(error, errors.Unserved | errors.AllTargetsFailed | errors.BudgetExceeded)
-    if tried and not isinstance(error, errors.CircuitOpen):
+    tried = error.receipt is not None and bool(error.receipt.attempts)
+    cut_off = isinstance(error, errors.ShuttingDown) and error.retry_after_s is None
+    if tried or cut_off or isinstance(error, errors.BudgetExceeded):
         yield "grpc-retry-pushback-ms", "-1"
     elif error.retry_after_s is not None and code in (_Code.UNAVAILABLE, _Code.RESOURCE_EXHAUSTED):
-        yield "grpc-retry-pushback-ms", str(int(error.retry_after_s * 1000))
+        yield "grpc-retry-pushback-ms", str(int(min(error.retry_after_s, MAX_WAIT_S) * 1000))
 
 
 def _details(error: GatewayError, last_sequence: int) -> Iterator[Message]:
     if error.retry_after_s is not None:
-        yield error_details_pb2.RetryInfo(retry_delay=render.duration(error.retry_after_s))
+        wait_s = min(error.retry_after_s, MAX_WAIT_S)
+        yield error_details_pb2.RetryInfo(retry_delay=render.duration(wait_s))
     for kind, make in _MAKERS:
         if isinstance(error, kind):
             yield make(error)
@@ -131,8 +134,13 @@ def _resource(error: GatewayError) -> Message:
 
 def _quota(error: GatewayError) -> Message:
     subject = error.metadata.get("provider") or error.metadata.get("scope", "")
+    limit, value = error.metadata.get("limit", ""), error.metadata.get("value", "")
     violation = error_details_pb2.QuotaFailure.Violation(
-        subject=subject, description=error.message[:256]
+        subject=subject,
+        description=error.message[:256],
+        api_service=error.metadata.get("provider", ""),
+        quota_metric=limit,
+        quota_value=int(value) if value.isdecimal() else 0,
     )
     detail: Message = error_details_pb2.QuotaFailure(violations=[violation])
     return detail
@@ -140,7 +148,9 @@ def _quota(error: GatewayError) -> Message:
 
 def _precondition(error: GatewayError) -> Message:
     violation = error_details_pb2.PreconditionFailure.Violation(
-        type=error.reason,
+        type="PROVIDER_CREDENTIAL"
+        if isinstance(error, errors.CredentialRejected)
+        else error.reason,
         subject=error.metadata.get("provider") or error.metadata.get("model", ""),
         description=error.message[:256],
     )

@@ -317,3 +317,29 @@ def test_a_warning_tells_of_a_sqlite_that_can_corrupt_the_log(path: Path) -> Non
         assert not ledger.warning or sqlite3.sqlite_version in ledger.warning
     finally:
         ledger.close()
+
+
+async def test_readers_of_the_file_are_never_blocked_and_never_in_the_way(path: Path) -> None:
+    async with opened(path) as ledger:
+        await ledger.begin(intent("a"))
+        with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            before = reader.execute("SELECT count(*) FROM calls").fetchone()
+            await ledger.begin(intent("b"))
+            assert reader.execute("SELECT count(*) FROM calls").fetchone() == before == (1,)
+            reader.execute("COMMIT")
+            assert reader.execute("SELECT count(*) FROM calls").fetchone() == (2,)
+
+
+async def test_the_log_stays_bounded_over_many_commits(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    async with opened(path) as ledger:
+        ledger._writer._db.execute("PRAGMA wal_autocheckpoint = 20")
+        largest = 0
+        for number in range(300):
+            await ledger.begin(intent(str(number)))
+            await ledger.settle(settlement(str(number)))
+            largest = max(largest, log.stat().st_size)
+        assert ledger.commits == 600
+        # Written in full, 600 commits of two pages and more would take 5 MB.
+        assert largest < 300_000

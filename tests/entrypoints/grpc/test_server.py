@@ -132,7 +132,7 @@ async def test_text_is_merged_within_the_window_and_nothing_is_lost_when_it_brea
     served: Serve,
 ) -> None:
     request = streamed()
-    request.stream.coalesce_window.CopyFrom(Duration(seconds=5))
+    request.stream.coalesce_window.CopyFrom(Duration(seconds=1))
     cut = Script(script("a b c d").chunks[:4], BadResponse("gone"))
     async with served(FakeProvider("a b c d", cut)) as server:
         got = await events(server, request)
