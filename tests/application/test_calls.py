@@ -24,6 +24,8 @@ from hexgate.domain.catalog import ModelCard, Target
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.errors import (
     BadResponse,
+    DeadlineExceeded,
+    GatewayError,
     Interrupted,
     InvalidRequest,
     NoEligibleTarget,
@@ -31,7 +33,9 @@ from hexgate.domain.errors import (
     PriceUnknown,
     SpendLimitExceeded,
     StoreUnavailable,
+    TimedOut,
     UnknownModel,
+    Unreachable,
 )
 from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
 from hexgate.domain.price import Price, Rates
@@ -61,6 +65,27 @@ class BrokenLedger(MemoryLedger):
     """Cannot be written."""
 
     async def begin(self, intent: Intent) -> None:
+        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
+
+
+class SlowLedger(MemoryLedger):
+    """Writes at once and tells only later, as a ledger with a disk does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrote = asyncio.Event()
+        self.told = asyncio.Event()
+
+    async def begin(self, intent: Intent) -> None:
+        await super().begin(intent)
+        self.wrote.set()
+        await self.told.wait()
+
+
+class FullLedger(MemoryLedger):
+    """Has no room for outcomes."""
+
+    async def settle(self, settlement: Settlement) -> bool:
         raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
 
 
@@ -360,3 +385,83 @@ async def test_times_are_the_clocks() -> None:
     receipt = (await task).receipt
     assert (receipt.total_s, receipt.provider_s) == (2.5, 2.5)
     assert replace(receipt.attempts[0]).duration_s == 2.5
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_leaving_while_the_intent_is_written_costs_nothing(streamed: bool) -> None:
+    ledger = SlowLedger()
+    desk = Desk(FakeProvider(), ledger)
+    going = desk.stream(desk.request()) if streamed else desk.complete(desk.request())
+    task: asyncio.Task[object] = asyncio.ensure_future(going)
+    await ledger.wrote.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    row = await desk.settlement()
+    assert (row.state, row.cost.total_nanos) == (CallState.CANCELLED, 0)
+    assert desk.leaf.calls == []
+
+
+async def test_an_outcome_that_cannot_be_written_is_an_error_with_a_receipt() -> None:
+    desk = Desk(FakeProvider("one two"), FullLedger())
+    with pytest.raises(StoreUnavailable) as caught:
+        await desk.complete(desk.request())
+    assert caught.value.receipt is not None
+    assert caught.value.receipt.cost.total_nanos == 14_000
+    with pytest.raises(StoreUnavailable) as streamed:
+        await read(desk, desk.request())
+    assert streamed.value.receipt is not None
+    assert streamed.value.receipt.delivered_chars == 7
+
+
+async def test_a_failing_ledger_does_not_swallow_a_cancellation() -> None:
+    desk = Desk(FakeProvider(gate=asyncio.Event()), FullLedger())
+    task = asyncio.create_task(desk.complete(desk.request()))
+    await desk.leaf.entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "tokens"),
+    [
+        (DeadlineExceeded("late"), CallState.CANCELLED, 7),
+        (TimedOut("late"), CallState.FAILED, 7),
+        (Unreachable("refused"), CallState.FAILED, 0),
+    ],
+)
+async def test_input_is_charged_when_the_provider_may_have_been_at_work(
+    failure: GatewayError, state: CallState, tokens: int
+) -> None:
+    desk = Desk(FakeProvider(failure))
+    with pytest.raises(type(failure)):
+        await desk.complete(desk.request())
+    row = await desk.settlement()
+    assert (row.state, row.usage.input) == (state, tokens)
+
+
+async def test_a_caller_may_lower_the_attempt_budget_and_not_raise_it() -> None:
+    desk = Desk(FakeProvider(), defaults=Defaults(max_attempts=2))
+    for wish in (1, 100, None):
+        await desk.complete(desk.request(max_attempts=wish))
+    assert [call.attempts.left for call in desk.leaf.calls] == [0, 1, 1]
+
+
+async def test_a_hit_warns_as_the_first_answer_did_and_of_what_it_lacks() -> None:
+    desk = Desk(FakeProvider(), mode=CacheMode.READ_WRITE)
+    for _ in range(2):
+        params = Params(max_output_tokens=9_000)
+        answer = await desk.complete(desk.request(params=params, include_raw=True))
+    assert answer.receipt.cache_hit
+    assert [warned.code for warned in answer.warnings] == ["PARAM_CLAMPED", "OPTION_IGNORED"]
+    delivery = await desk.stream(desk.request(params=Params(max_output_tokens=9_000)))
+    assert [warned.code for warned in delivery.warnings] == ["PARAM_CLAMPED"]
+
+
+async def test_options_for_a_provider_that_does_not_exist_are_a_warning() -> None:
+    desk = Desk(FakeProvider())
+    request = desk.request()
+    request = replace(request, spec=replace(request.spec, provider_options={"opnai": {"a": 1}}))
+    answer = await desk.complete(request)
+    assert [warned.code for warned in answer.warnings] == ["UNKNOWN_PROVIDER"]

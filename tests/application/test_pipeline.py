@@ -41,6 +41,7 @@ from tests.contracts.provider import ProviderContract
 from tests.fakes import FakeClock, FakeProvider, Script, call, script
 
 RULES = RetryRules(attempts=3, base_s=1.0, max_s=4.0)
+ONCE = RetryRules(attempts=1)
 CUT = Script(script("one two three").chunks[:2], BadResponse("no terminal marker"))
 
 
@@ -344,6 +345,67 @@ def said(text: str, **options: Any) -> Call:
     return aimed(spec=spec, options=Options(**options))
 
 
+async def test_a_callers_own_impatience_rests_nobody_elses_target() -> None:
+    clock = SystemClock()
+    breaker = Breakers(clock, Settings(failures=1))
+    provider = hardened(FakeProvider(gate=asyncio.Event()), clock, breaker=breaker, rules=ONCE)
+    brief = Timeouts(attempt_s=0.01)
+    hasty = aimed(timeouts=brief, options=Options(timeouts=brief))
+    with pytest.raises(TimedOut):
+        await provider.complete(hasty)
+    assert breaker.state("fake/m") is BreakerState.CLOSED
+    with pytest.raises(TimedOut):
+        await provider.complete(aimed(timeouts=brief))
+    assert breaker.state("fake/m") is BreakerState.OPEN
+
+
+async def test_a_breaker_that_opens_between_retries_does_not_hide_what_opened_it() -> None:
+    clock = FakeClock()
+    breaker = Breakers(clock, Settings(failures=1, rest_s=1e6))
+    provider = hardened(FakeProvider(Overloaded("busy")), clock, breaker=breaker)
+    assert isinstance(await settled(clock, provider, aimed()), Overloaded)
+
+
+async def test_each_target_has_its_own_time_limits() -> None:
+    second = FakeProvider("rescued")
+    united = unite(
+        {"a": FakeProvider(Unserved("gone")), "b": second},
+        in_memory(FakeClock()),
+        CacheMode.BYPASS,
+        60,
+    )
+    asked = aimed("a/m", "b/m")
+    patient = Timeouts(attempt_s=300)
+    asked = replace(asked, hops=(asked.hops[0], replace(asked.hops[1], timeouts=patient)))
+    await united.complete(asked)
+    assert second.calls[0].timeouts == patient
+
+
+async def test_a_target_at_our_own_limit_leaves_the_call_to_the_next() -> None:
+    clock = FakeClock()
+    busy = hardened(FakeProvider("a"), clock, name="a", limits=Limits(requests_per_minute=1))
+    united = unite({"a": busy, "b": FakeProvider("b")}, in_memory(clock), CacheMode.BYPASS, 60)
+    for name in "ab":
+        answer = await united.complete(aimed("a/m", "b/m"))
+        assert answer.parts == (Text(name),)
+    with pytest.raises(RateLimited):
+        await united.complete(aimed("a/m"))
+
+
+async def test_nobody_waits_long_for_one_target_while_another_is_left() -> None:
+    clock = FakeClock()
+    slow = FakeProvider(ProviderLimited("later", retry_after_s=RULES.max_s + 1))
+    united = unite(
+        {"a": hardened(slow, clock, name="a"), "b": FakeProvider("b")},
+        in_memory(clock),
+        CacheMode.BYPASS,
+        60,
+    )
+    answer = await united.complete(aimed("a/m", "b/m"))
+    assert answer.parts == (Text("b"),)
+    assert clock.naps == []
+
+
 async def test_an_answer_is_kept_and_given_again() -> None:
     leaf = FakeProvider("one two")
     united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
@@ -403,3 +465,5 @@ async def test_tenants_and_partitions_never_share_an_answer() -> None:
     await united.complete(said("a"))
     assert await united.hit(replace(said("a"), tenant="other")) is None
     assert await united.hit(said("a", cache_partition="other")) is None
+    await united.complete(replace(said("a", cache_partition="b:c"), tenant="a"))
+    assert await united.hit(replace(said("a", cache_partition="c"), tenant="a:b")) is None

@@ -43,7 +43,9 @@ def served() -> Serve:
     """Serve a fake provider as `fake`; keyword arguments are settings of the server."""
 
     @asynccontextmanager
-    async def serve(leaf: FakeProvider, **server: Any) -> AsyncIterator[Served]:
+    async def serve(
+        leaf: FakeProvider, *, ledger: MemoryLedger | None = None, **server: Any
+    ) -> AsyncIterator[Served]:
         settings = Settings.model_validate(
             {
                 "server": {
@@ -56,7 +58,7 @@ def served() -> Serve:
                 "retry": {"attempts": 1},
             }
         )
-        ledger = MemoryLedger()
+        ledger = ledger or MemoryLedger()
         async with (
             serving(settings, Leaves({"fake": leaf}), ledger) as gateway,
             dial(gateway.address) as channel,

@@ -11,8 +11,9 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.client import dial, explain
-from hexgate.domain.answer import Finish, Finished, TextDelta
+from hexgate.domain.answer import Finish, Finished, TextDelta, ToolCallDelta, ToolCallStarted
 from hexgate.domain.errors import (
     BadResponse,
     CredentialRejected,
@@ -20,10 +21,14 @@ from hexgate.domain.errors import (
     ModelGone,
     Overloaded,
     ProviderLimited,
+    ShuttingDown,
+    StoreUnavailable,
 )
-from hexgate.domain.ledger import CallState
+from hexgate.domain.ledger import CallState, Settlement
 from hexgate.domain.usage import Usage
 from hexgate.entrypoints.grpc import listen
+from hexgate.entrypoints.grpc.pace import Paced
+from hexgate.entrypoints.grpc.running import Running
 from hexgate.entrypoints.resources import CannotStart
 from hexgate.v1 import admin_service_pb2, content_pb2, usage_service_pb2
 from hexgate.v1 import completion_service_pb2 as pb
@@ -515,3 +520,137 @@ async def test_the_admin_port_tells_about_the_process_and_the_public_one_does_no
 
 async def test_every_option_is_one_that_grpc_knows(served: Serve) -> None:
     assert {name for name, _ in listen.options(1, 1)} == listen.KNOWN_OPTIONS
+
+
+class FullLedger(MemoryLedger):
+    """Has no room for outcomes."""
+
+    async def settle(self, settlement: Settlement) -> bool:
+        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
+
+
+async def test_a_call_that_was_made_and_not_recorded_is_never_repeated_by_the_client(
+    served: Serve,
+) -> None:
+    leaf = FakeProvider("one two")
+    async with served(leaf, ledger=FullLedger()) as server:
+        error = await refused(server, whole())
+    assert explain(error).reason == "STORE_UNAVAILABLE"
+    assert dict(error.trailing_metadata() or ())["grpc-retry-pushback-ms"] == "-1"
+    assert explain(error).failure is not None
+    assert len(leaf.calls) == 1
+
+
+PAGES = Script(
+    (
+        *[TextDelta(0, "x" * 100_000)] * 500,
+        Finished(finish=Finish.STOP, usage=Usage(), model="m"),
+    )
+)
+
+
+@pytest.mark.parametrize("heartbeat", [False, True])
+async def test_a_reader_that_stands_still_past_the_deadline_is_cut_off_too(
+    served: Serve, heartbeat: bool
+) -> None:
+    leaf = FakeProvider(PAGES)
+    request = streamed()
+    if heartbeat:
+        request.stream.heartbeat_interval.CopyFrom(Duration(nanos=50_000_000))
+    async with (
+        served(leaf, max_deadline_s=0.3, write_timeout_s=0.6) as server,
+        aio.insecure_channel(server.gateway.address) as channel,
+    ):
+        call = type(server.stub)(channel).StreamComplete(request)
+        started = await call.read()
+        assert isinstance(started, pb.StreamCompleteResponse)
+        assert await server.gateway.calls.drained(30)
+        await server.gateway.calls.released()
+        entry = await server.ledger.get(started.started.response_id)
+        assert leaf.closed == 1
+        assert entry is not None
+        assert entry.state is CallState.CANCELLED
+        call.cancel()
+
+
+async def test_a_stream_that_began_is_never_repeated_even_without_text(served: Serve) -> None:
+    calling = Script((ToolCallStarted(0, "c", "sum"), ToolCallDelta(0, "{}")))
+    leaf = FakeProvider(calling, between=asyncio.Event())
+    async with served(leaf, drain_s=0.05) as server:
+        call = server.stub.StreamComplete(streamed(), timeout=10)
+        await call.read()
+        await call.read()
+        await server.gateway.drain()
+        with pytest.raises(aio.AioRpcError) as caught:
+            await rest(call)
+    assert caught.value.code() is grpc.StatusCode.ABORTED
+
+
+async def test_an_ended_call_cannot_be_interrupted_any_more() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    running = Running(task, streamed=True, ended=True)
+    running.interrupt(ShuttingDown("too late"))
+    assert running.cause is None
+    assert task.cancelling() == 0
+
+
+@pytest.mark.parametrize("wait_s", [float("inf"), 1e20])
+async def test_an_endless_wait_is_told_as_a_day(served: Serve, wait_s: float) -> None:
+    async with served(FakeProvider(ProviderLimited("slow", retry_after_s=wait_s))) as server:
+        error = await refused(server, whole())
+    assert explain(error).retry_after_s == 86_400
+
+
+async def test_a_number_that_is_no_json_is_refused_by_its_path(served: Serve) -> None:
+    request = whole()
+    request.spec.provider_options["fake"].update({"weight": float("nan")})
+    async with served(FakeProvider()) as server:
+        error = await refused(server, request)
+    assert [one.field for one in explain(error).violations] == ["spec.provider_options.fake"]
+
+
+async def test_text_is_not_held_back_for_longer_than_a_second(served: Serve) -> None:
+    request = streamed()
+    request.stream.coalesce_window.CopyFrom(Duration(seconds=2))
+    async with served(FakeProvider()) as server:
+        with pytest.raises(aio.AioRpcError) as caught:
+            await events(server, request)
+    assert [one.field for one in explain(caught.value).violations] == ["stream.coalesce_window"]
+
+
+async def test_an_internal_error_is_logged_by_its_place_and_not_by_its_message(
+    served: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(FakeProvider(RuntimeError(SECRET))) as server:
+        error = await refused(server, whole())
+    logged = "".join(capsys.readouterr())
+    assert explain(error).metadata["incident"] in logged
+    assert "RuntimeError" in logged
+    assert SECRET not in logged
+
+
+async def test_a_paced_delivery_is_closed_even_when_the_closing_is_cancelled() -> None:
+    class Stuck:
+        """Takes its time to give up a read."""
+
+        closed = False
+
+        async def __anext__(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.05)
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    stuck = Stuck()
+    paced = Paced(stuck)  # type: ignore[arg-type]  # as much of a delivery as is needed
+    assert await paced.next(0.001) is None
+    closing = asyncio.ensure_future(paced.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert stuck.closed
