@@ -58,8 +58,8 @@ async def _streamed(stub: CompletionServiceAsyncStub, question: Question) -> Non
         match event.WhichOneof("event"):
             case "text":
                 typer.echo(event.text.text, nl=False)
-            case "part_finished" if event.part_finished.part.WhichOneof("kind") == "text":
-                typer.echo()
+            case "part_finished" if not event.part_finished.HasField("part"):
+                typer.echo()  # a text ends, whose deltas were shown
             case "part_finished":
                 _print_part(event.part_finished.part)
             case "warning":

@@ -67,7 +67,7 @@ async def test_an_answer_has_tokens_and_a_cost_whole_and_streamed_alike(gateway:
             lambda r: setattr(r.spec.messages[0].parts[0].text, "text", "x" * (40 << 20)),
             "INVALID_ARGUMENT",
             "INVALID_REQUEST",
-            "",
+            "spec",
         ),
         (
             lambda r: r.spec.tools.append(

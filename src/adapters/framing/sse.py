@@ -33,6 +33,9 @@ class SseReader:
 
         Raises BadResponse when a line or an event is larger than the bound.
         """
+        if self._plain(data):
+            self._head = None
+            return [(b"", data[6:-2])]
         if self._head is not None:
             data = self._unmarked(self._head + data)
         if self._after_return or b"\r" in data:
@@ -45,6 +48,17 @@ class SseReader:
             self._line.clear()
             self._line_size = 0
         return self._events(data)
+
+    def _plain(self, data: bytes) -> bool:
+        """Whether nothing is pending and this is one whole event of one line: the usual case."""
+        return (
+            data.startswith(b"data: ")
+            and data.find(b"\n") == len(data) - 2
+            and data.endswith(b"\n\n")
+            and b"\r" not in data
+            and len(data) <= self._max
+            and not (self._line or self._data or self._name or self._head or self._after_return)
+        )
 
     def _events(self, data: bytes) -> list[tuple[bytes, bytes]]:
         events: list[tuple[bytes, bytes]] = []

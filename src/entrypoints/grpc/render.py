@@ -102,7 +102,9 @@ def event(sequence: int, chunk: Chunk) -> completion_service_pb2.StreamCompleteR
             more = _pb.ToolCallDelta(part_index=index, arguments_json_fragment=fragment)
             return _pb.StreamCompleteResponse(sequence=sequence, tool_call=more)
         case PartFinished(index, whole):
-            done = _pb.PartFinished(part_index=index, part=part(whole))
+            # Text is not said twice: its deltas were whole.
+            said = None if isinstance(whole, Text) else part(whole)
+            done = _pb.PartFinished(part_index=index, part=said)
             return _pb.StreamCompleteResponse(sequence=sequence, part_finished=done)
         case UsageUpdate(used):
             update = _pb.UsageUpdate(usage=usage(used))

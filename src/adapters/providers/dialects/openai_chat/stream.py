@@ -78,7 +78,12 @@ class ChatReader:
                 if not self._done:
                     self._finish("[DONE]")
             elif payload:  # an empty event keeps the connection alive
-                self._take(answer.decoded(self._provider, payload))
+                body = answer.decoded(self._provider, payload)
+                if text := self._more_text(body):
+                    self._run.append(text)
+                    self._pieces.append(text)
+                else:
+                    self._take(body)
         self._flush()
         out, self._out = self._out, []
         return out
@@ -92,6 +97,21 @@ class ChatReader:
             raise bad(self._provider, f"ended its stream without {missing}")
         self._finish("its end")
         return self._out
+
+    def _more_text(self, body: Body) -> str:
+        """The text of a chunk that carries nothing but more of the open text: most of them do."""
+        if self._kind is not Kind.TEXT or self._ending is not None or body.usage is not None:
+            return ""
+        choices = body.choices
+        if not choices or len(choices) != 1:
+            return ""
+        choice = choices[0]
+        if choice.finish_reason or choice.logprobs is not None or choice.index != 0:
+            return ""
+        words = choice.delta
+        if words is None or words.tool_calls or words.refusal or words.reasoning_content:
+            return ""
+        return "" if words.reasoning else words.content or ""
 
     def _take(self, body: Body) -> None:
         if not self._body.id or not self._body.model:
