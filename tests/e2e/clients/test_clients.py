@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients.conftest import BUILD_S, CLIENTS, alone, run
+from tests.e2e.clients.conftest import BUILD_S, CLIENTS, ROOT, alone, run
 from tests.e2e.conftest import Gateway
 
 # A first build downloads and compiles.
@@ -93,6 +94,14 @@ class TestGrpcurl:
         assert {COMPLETIONS, "hexgate.v1.ModelService", "grpc.health.v1.Health"} <= set(listed)
         described = run(grpcurl, "-plaintext", gateway.address, "describe", COMPLETIONS).stdout
         assert "rpc StreamComplete" in described
+
+    def test_the_commands_of_the_readme_work(self, grpcurl: Path, gateway: Gateway) -> None:
+        readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
+        commands = [line for line in readme.splitlines() if line.startswith("grpcurl ")]
+        assert len(commands) == 3
+        for command in commands:
+            words = shlex.split(command.replace("localhost:50051", gateway.address))
+            assert run(grpcurl, *words[1:]).stdout
 
     def test_it_makes_a_unary_call(self, grpcurl: Path, gateway: Gateway) -> None:
         call = ["-plaintext", "-d", ask("sim/sim-echo"), gateway.address, f"{COMPLETIONS}/Complete"]
