@@ -61,14 +61,15 @@ def register(
 ) -> None:
     """Serve a service whole: the methods given, and a clear refusal for the rest."""
     handlers = {
-        method.name: methods.get(method.name) or _refusal(boundary, method)
+        method.name: methods.get(method.name) or refusal(boundary, method)
         for method in service.methods
     }
     generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
     server.add_generic_rpc_handlers((generic,))
 
 
-def _refusal(boundary: Boundary, method: MethodDescriptor) -> Handler:
+def refusal(boundary: Boundary, method: MethodDescriptor) -> Handler:
+    """What stands in for a method that is not there yet."""
     request = message_factory.GetMessageClass(method.input_type)
     if method.server_streaming:
         return boundary.stream(later.stream(method), request)
