@@ -187,3 +187,9 @@ async def test_a_prompt_of_megabytes_reaches_the_provider(gateway: Gateway) -> N
     assert problem.reason == "CONTEXT_WINDOW_EXCEEDED"
     assert problem.failure is not None
     assert [attempt.provider for attempt in problem.failure.attempts] == ["sim"]
+
+
+def test_the_example_of_the_readme_is_a_good_configuration(tmp_path: Path) -> None:
+    example = str(ROOT / "examples" / "hexgate.yaml")
+    keys = {"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "sk-y"}
+    assert hexgate("check-config", example, folder=tmp_path, **keys).returncode == 0
