@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Optional
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -25,22 +25,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# typer reads these at run time, where `X | None` inside Annotated is not understood on 3.11.
 ConfigFile = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option("--config", "-c", help="YAML file; without it, environment variables alone."),
 ]
-MaybeAddress = Optional[str]  # noqa: UP045
 
 
 @app.command()
 def serve(
     config: ConfigFile = None,
     listen: Annotated[
-        MaybeAddress, typer.Option(help="host:port of the public services; port 0 is any.")
+        str | None, typer.Option(help="host:port of the public services; port 0 is any.")
     ] = None,
     admin_listen: Annotated[
-        MaybeAddress, typer.Option(help="host:port of the admin services; port 0 is any.")
+        str | None, typer.Option(help="host:port of the admin services; port 0 is any.")
     ] = None,
 ) -> None:
     """Run the gateway until SIGTERM or SIGINT.

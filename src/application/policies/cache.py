@@ -36,7 +36,7 @@ class Cached:
         """See Provider. Asks the provider, then keeps the answer as the call's policy says."""
         completion = await self._inner.complete(call)
         if self._mode(call).writes:
-            await self._keep(call, completion)
+            await self.keep(call, completion)
         return completion
 
     async def open(self, call: Call) -> Stream:
@@ -47,7 +47,8 @@ class Cached:
     def _mode(self, call: Call) -> CacheMode:
         return call.options.cache_mode or self._default
 
-    async def _keep(self, call: Call, completion: Completion) -> None:
+    async def keep(self, call: Call, completion: Completion) -> None:
+        """Keep an answer that the model ended by itself."""
         if completion.finish in _KEPT:
             ttl_s = call.options.cache_ttl_s or self._ttl_s
             await self._cache.set(fingerprint(call), replace(completion, raw_json=""), ttl_s)
@@ -77,7 +78,7 @@ class _Kept:
         """See Stream."""
         chunk = await self._inner.__anext__()
         if isinstance(chunk, Finished) and self._whole:
-            await self._cached._keep(self._call, self._completion(chunk))  # noqa: SLF001 (same module)
+            await self._cached.keep(self._call, self._completion(chunk))
         elif isinstance(chunk, Warned):
             self._warnings.append(chunk)
         else:
