@@ -1,31 +1,25 @@
-"""The policies, one by one and together: the provider's contract holds through all of them."""
+"""The policies, one by one and together: the provider's contract holds through all."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from hexgate.adapters.breaker.pybreaker import Breakers, Settings
 from hexgate.adapters.cache.memory import in_memory
 from hexgate.adapters.clock import SystemClock
-from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
-from hexgate.application.pipeline import harden, unite
-from hexgate.application.policies.cache import Replay
+from hexgate.adapters.limiter.memory import Limits
+from hexgate.application.pipeline import unite
 from hexgate.application.policies.deadline import Timed
-from hexgate.application.policies.retry import RetryRules
-from hexgate.domain.answer import Chunk, Finish
-from hexgate.domain.call import Attempts, CacheMode, Call, Hop, Options, Timeouts
-from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.call import Attempts, CacheMode, Options, Timeouts
+from hexgate.domain.chat import Text
 from hexgate.domain.errors import (
     AllTargetsFailed,
     BadResponse,
     CircuitOpen,
     DeadlineExceeded,
-    GatewayError,
     InvalidRequest,
     Overloaded,
     ProviderLimited,
@@ -33,80 +27,19 @@ from hexgate.domain.errors import (
     TimedOut,
     Unserved,
 )
-from hexgate.domain.spec import Spec
 from hexgate.ports.breaker import BreakerState
-from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
-from tests.contracts.provider import ProviderContract
-from tests.fakes import FakeClock, FakeProvider, Script, call, script
-
-RULES = RetryRules(attempts=3, base_s=1.0, max_s=4.0)
-ONCE = RetryRules(attempts=1)
-CUT = Script(script("one two three").chunks[:2], BadResponse("no terminal marker"))
-
-
-def hops(*names: str) -> tuple[Hop, ...]:
-    """Targets written as provider/model."""
-    pairs = (name.split("/") for name in names)
-    return tuple(Hop(provider=p, model=m, max_output_tokens=100) for p, m in pairs)
-
-
-def aimed(*names: str, **overrides: Any) -> Call:
-    """A call with these hops."""
-    chosen = hops(*(names or ("fake/m",)))
-    return call(hops=chosen, model=chosen[0].model, **overrides)
-
-
-def hardened(
-    leaf: Provider,
-    clock: Clock,
-    *,
-    name: str = "fake",
-    limits: Limits | None = None,
-    breaker: Breakers | None = None,
-    rules: RetryRules = RULES,
-) -> Provider:
-    """A leaf with every policy on."""
-    return harden(
-        leaf,
-        name=name,
-        limiter=MemoryLimiter({name: limits} if limits else {}, clock),
-        breaker=breaker or Breakers(clock),
-        rules=rules,
-        clock=clock,
-        chance=lambda: 0.0,
-    )
-
-
-class HardenedContract(ProviderContract):
-    """The suite over a stack; subclasses say which."""
-
-    fake: FakeProvider
-
-    def stack(self, leaf: FakeProvider) -> Provider:
-        self.fake = leaf
-        return hardened(leaf, SystemClock(), limits=Limits(concurrency=1))
-
-    def make(self) -> Provider:
-        return self.stack(FakeProvider("one two three"))
-
-    def failing(self) -> Provider:
-        return self.stack(FakeProvider(InvalidRequest("no")))
-
-    def truncated(self) -> Provider:
-        return self.stack(FakeProvider(CUT))
-
-    def stalled(self) -> Provider:
-        return self.stack(FakeProvider(gate=asyncio.Event()))
-
-    async def until_stalled(self) -> None:
-        await self.fake.entered.wait()
-
-    async def released(self) -> None:
-        assert self.fake.opened == self.fake.closed
-
-    def call(self) -> Call:
-        return aimed()
+from tests.application.stacks import (
+    CUT,
+    ONCE,
+    RULES,
+    HardenedContract,
+    aimed,
+    drain,
+    hardened,
+    settled,
+)
+from tests.fakes import FakeClock, FakeProvider, script
 
 
 class TestHardened(HardenedContract):
@@ -123,31 +56,6 @@ class TestUnitedWithCache(HardenedContract):
     def stack(self, leaf: FakeProvider) -> Provider:
         cache = in_memory(SystemClock())
         return unite({"fake": super().stack(leaf)}, cache, CacheMode.READ_WRITE, 60)
-
-
-async def drain(provider: Provider, asked: Call) -> list[Chunk]:
-    """Read one stream whole."""
-    async with aclosing(await provider.open(asked)) as stream:
-        return [chunk async for chunk in stream]
-
-
-async def passing(clock: FakeClock) -> None:
-    """Let time pass whenever everybody sleeps."""
-    while True:
-        await clock.until_sleeping(1)
-        clock.advance(60)
-        await asyncio.sleep(0)
-
-
-async def settled(clock: FakeClock, provider: Provider, asked: Call) -> object:
-    """The answer or the error, with time flying."""
-    flying = asyncio.create_task(passing(clock))
-    try:
-        return await provider.complete(asked)
-    except GatewayError as error:
-        return error
-    finally:
-        flying.cancel()
 
 
 async def test_a_transient_failure_is_retried_and_written_down() -> None:
@@ -339,12 +247,6 @@ async def test_the_callers_own_deadline_is_no_fault_of_the_provider() -> None:
         await hanging.complete(aimed(deadline=clock.monotonic() + 0.01))
 
 
-def said(text: str, **options: Any) -> Call:
-    """A call that says this."""
-    spec = Spec(model="m", messages=(Message(Role.USER, (Text(text),)),))
-    return aimed(spec=spec, options=Options(**options))
-
-
 async def test_a_callers_own_impatience_rests_nobody_elses_target() -> None:
     clock = SystemClock()
     breaker = Breakers(clock, Settings(failures=1))
@@ -404,66 +306,3 @@ async def test_nobody_waits_long_for_one_target_while_another_is_left() -> None:
     answer = await united.complete(aimed("a/m", "b/m"))
     assert answer.parts == (Text("b"),)
     assert clock.naps == []
-
-
-async def test_an_answer_is_kept_and_given_again() -> None:
-    leaf = FakeProvider("one two")
-    united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
-    assert await united.hit(said("a")) is None
-    answer = await united.complete(said("a"))
-    assert await united.hit(said("a")) == answer
-    assert await united.hit(said("b")) is None
-
-
-async def test_a_finished_stream_is_kept_and_replayed_alike() -> None:
-    leaf = FakeProvider("one two")
-    united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
-    chunks = await drain(united, said("a"))
-    kept = await united.hit(said("a"))
-    assert kept is not None
-    assert kept.parts == (Text("one two"),)
-    assert [chunk async for chunk in Replay(kept)][-1] == chunks[-1]
-
-
-async def test_a_broken_or_abandoned_stream_is_not_kept() -> None:
-    united = unite({"fake": FakeProvider(CUT)}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
-    with pytest.raises(BadResponse):
-        await drain(united, said("a"))
-    stream = await united.open(said("a"))
-    await stream.aclose()
-    assert await united.hit(said("a")) is None
-
-
-@pytest.mark.parametrize(
-    ("mode", "kept", "found"),
-    [
-        (CacheMode.BYPASS, False, False),
-        (CacheMode.READ_ONLY, False, True),
-        (CacheMode.REFRESH, True, False),
-        (CacheMode.READ_WRITE, True, True),
-    ],
-)
-async def test_each_mode_reads_and_writes_as_it_says(
-    mode: CacheMode, kept: bool, found: bool
-) -> None:
-    united = unite({"fake": FakeProvider()}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
-    await united.complete(said("a", cache_mode=mode))
-    assert (await united.hit(said("a")) is not None) is kept
-    await united.complete(said("a"))
-    assert (await united.hit(said("a", cache_mode=mode)) is not None) is found
-
-
-async def test_an_answer_that_was_cut_off_is_not_kept() -> None:
-    leaf = FakeProvider(script("one two", Finish.LENGTH))
-    united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
-    await united.complete(said("a"))
-    assert await united.hit(said("a")) is None
-
-
-async def test_tenants_and_partitions_never_share_an_answer() -> None:
-    united = unite({"fake": FakeProvider()}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
-    await united.complete(said("a"))
-    assert await united.hit(replace(said("a"), tenant="other")) is None
-    assert await united.hit(said("a", cache_partition="other")) is None
-    await united.complete(replace(said("a", cache_partition="b:c"), tenant="a"))
-    assert await united.hit(replace(said("a", cache_partition="c"), tenant="a:b")) is None

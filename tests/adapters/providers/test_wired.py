@@ -1,33 +1,23 @@
-"""A dialect over a transport, as one provider."""
+"""The wired provider over a scripted wire."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, TypeAlias
+from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
-from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
-from hexgate.adapters.providers.transports import anthropic_sdk
-from hexgate.adapters.providers.transports.http import HttpTransport, open_session
-from hexgate.adapters.providers.wire import Reader, Transport, WireRequest, WireResponse
 from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.domain.answer import (
-    Chunk,
-    Finish,
     Finished,
     PartFinished,
     TextDelta,
     UsageUpdate,
     Warned,
 )
-from hexgate.domain.call import Call, Options, Timeouts
-from hexgate.domain.chat import Text
+from hexgate.domain.call import Options, Timeouts
 from hexgate.domain.errors import (
     BadResponse,
     GatewayError,
@@ -37,81 +27,20 @@ from hexgate.domain.errors import (
     Unreachable,
 )
 from hexgate.domain.spec import Params
-from hexgate.ports.provider import Provider
 from tests import fakes
-from tests.adapters.providers.transports.servers import (
-    CHUNKED,
-    LAST,
-    Do,
-    RawServer,
-    Step,
-    chunk,
-    whole,
+from tests.adapters.providers.wiring import (
+    BEFORE,
+    ERROR,
+    EVENTS,
+    MESSAGE,
+    TEXT,
+    Chatty,
+    Read,
+    ScriptedWire,
+    ask,
+    rest,
+    wired,
 )
-from tests.contracts.provider import ProviderContract
-
-DATA = Path(__file__).parents[2] / "data" / "anthropic_messages"
-TEXT = (DATA / "text.sse").read_bytes()
-TOOLS = (DATA / "tools.sse").read_bytes()
-ERROR = (DATA / "error.sse").read_bytes()
-MESSAGE = (DATA / "message.json").read_bytes()
-EVENTS = [event + b"\n\n" for event in TEXT.split(b"\n\n") if event]
-BEFORE, AFTER = b"".join(EVENTS[:3]), b"".join(EVENTS[3:])  # the first text is in AFTER
-
-Read: TypeAlias = bytes | BaseException
-
-
-@dataclass
-class ScriptedWire:
-    """A transport and its only stream: what each read brings."""
-
-    reads: Sequence[Read] = ()
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=lambda: {"request-id": "req_1"})
-    on_read: Callable[[], None] = lambda: None
-    closed: bool = False
-    within: list[float | None] = field(default_factory=list)
-
-    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
-        """See Transport."""
-        body = b"".join(read for read in self.reads if isinstance(read, bytes))
-        return WireResponse(self.status, self.headers, body)
-
-    async def open(self, request: WireRequest, timeouts: Timeouts) -> ScriptedWire:
-        """See Transport."""
-        return self
-
-    async def read(self, within_s: float | None = None) -> bytes:
-        """See WireStream."""
-        assert not self.closed
-        self.on_read()
-        self.within.append(within_s)
-        index = len(self.within) - 1
-        read = self.reads[index] if index < len(self.reads) else b""
-        await asyncio.sleep(0)
-        if isinstance(read, BaseException):
-            raise read
-        return read
-
-    async def aclose(self) -> None:
-        """See WireStream."""
-        self.closed = True
-
-
-def ask(**fields: Any) -> Call:
-    """A call to a model of the recorded kind."""
-    return fakes.call(**{"model": "claude-sonnet-5", **fields})
-
-
-def wired(wire: Transport, clock: fakes.FakeClock | None = None) -> WiredProvider:
-    """The provider under test."""
-    monotonic = (clock or fakes.FakeClock()).monotonic
-    return WiredProvider(AnthropicMessages("anthropic"), wire, monotonic=monotonic, provider="p")
-
-
-async def rest(stream: AsyncIterator[Chunk]) -> list[Chunk]:
-    """What is left of a stream."""
-    return [item async for item in stream]
 
 
 async def test_an_answer_carries_the_warnings_of_its_request_and_its_id() -> None:
@@ -216,27 +145,6 @@ async def test_a_body_that_goes_on_after_its_end_is_left(read: Read) -> None:
     assert wire.closed
 
 
-class Chatty(AnthropicMessages):
-    """Goes on after the end."""
-
-    def reader(self) -> Reader:
-        """See Dialect."""
-        return ChattyReader()
-
-
-class ChattyReader:
-    """Says everything at once."""
-
-    def feed(self, data: bytes) -> Sequence[Chunk]:
-        """See Reader."""
-        end = Finished(finish=Finish.STOP, usage=None, model="m")
-        return [TextDelta(0, "a"), end, TextDelta(0, "b"), end]
-
-    def end(self) -> Sequence[Chunk]:
-        """See Reader."""
-        return ()
-
-
 async def test_nothing_follows_finished() -> None:
     provider = WiredProvider(
         Chatty("anthropic"), ScriptedWire([b"x"]), monotonic=fakes.FakeClock().monotonic
@@ -318,104 +226,3 @@ async def test_being_cancelled_at_any_wait_closes_the_connection() -> None:
         task.cancel()
         await asyncio.wait([task])
         assert wire.closed, turns
-
-
-class Live(ProviderContract):
-    """The contract over real sockets; the answer is a recorded one."""
-
-    @pytest.fixture(autouse=True)
-    async def serve(self) -> AsyncIterator[None]:
-        """One server for each kind of trouble."""
-        async with contextlib.AsyncExitStack() as stack:
-            self.servers: list[RawServer] = []
-            self.whole = await self._provider(
-                stack, CHUNKED, *(chunk(TOOLS[i : i + 97]) for i in range(0, len(TOOLS), 97)), LAST
-            )
-            self.unary = await self._provider(stack, whole(MESSAGE))
-            self.fails_ = await self._provider(stack, whole(b"{}", "529 Overloaded"))
-            self.cut = await self._provider(stack, CHUNKED, chunk(BEFORE + EVENTS[3]), LAST)
-            self.stall = await self._provider(stack, Do.HANG)
-            yield
-
-    async def _provider(self, stack: contextlib.AsyncExitStack, *steps: Step) -> Provider:
-        server = await stack.enter_async_context(RawServer(*steps))
-        self.servers.append(server)
-        return wired(await stack.enter_async_context(self.transport(server.url)))
-
-    @asynccontextmanager
-    async def transport(self, url: str) -> AsyncIterator[Transport]:
-        """Over aiohttp."""
-        async with open_session() as session:
-            yield HttpTransport(session, url, {}, provider="p")
-
-    def make(self) -> Provider:
-        """See ProviderContract."""
-        return Either(self.unary, self.whole)
-
-    def failing(self) -> Provider:
-        """See ProviderContract."""
-        return self.fails_
-
-    def truncated(self) -> Provider:
-        """See ProviderContract."""
-        return self.cut
-
-    def stalled(self) -> Provider:
-        """See ProviderContract."""
-        return self.stall
-
-    async def until_stalled(self) -> None:
-        """See ProviderContract."""
-        await self.servers[-1].asked.wait()
-
-    async def released(self) -> None:
-        """See ProviderContract: a stalled connection is closed, as the server sees it."""
-        if self.servers[-1].asked.is_set():
-            await self.servers[-1].gone.wait()
-
-
-@dataclass
-class Either:
-    """One provider that answers whole, one that streams."""
-
-    unary: Provider
-    streamed: Provider
-
-    def __post_init__(self) -> None:
-        self.complete = self.unary.complete
-        self.open = self.streamed.open
-
-
-class TestOverHttp(Live):
-    """The gateway's own client."""
-
-
-class TestOverTheSdk(Live):
-    """The vendor's client."""
-
-    @asynccontextmanager
-    async def transport(self, url: str) -> AsyncIterator[Transport]:
-        """Over the Anthropic SDK."""
-        made = anthropic_sdk.build(
-            provider="p", base_url=url, api_key="k", max_body_bytes=1_000_000
-        )
-        yield made
-        await made.aclose()
-
-
-async def test_connections_are_used_again_after_streams() -> None:
-    async with RawServer(CHUNKED, chunk(TEXT), LAST) as server, open_session() as session:
-        provider = wired(HttpTransport(session, server.url, {}))
-        for _ in range(3):
-            async with aclosing(await provider.open(ask())) as stream:
-                await rest(stream)
-        assert server.connections == 1
-
-
-async def test_text_is_whole_whatever_the_packets() -> None:
-    pieces = [chunk(TEXT[i : i + 1]) for i in range(len(TEXT))]
-    async with RawServer(CHUNKED, *pieces, LAST) as server, open_session() as session:
-        stream = await wired(HttpTransport(session, server.url, {})).open(ask())
-        chunks = await rest(stream)
-        await stream.aclose()
-    assert PartFinished(0, Text("Grüße aus 東京 🗼!\n")) in chunks

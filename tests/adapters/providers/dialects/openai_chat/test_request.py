@@ -1,36 +1,14 @@
-"""Calls as requests for chat completions."""
+"""Every setting of a call in the words of chat completions."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
-import pydantic
 import pytest
 
-from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OPENAI, OpenAIChat
-from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
-from hexgate.adapters.providers.wire import WireRequest
+from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE
 from hexgate.domain.answer import Warned
-from hexgate.domain.call import Call, Options
-from hexgate.domain.chat import (
-    CacheMark,
-    FileId,
-    Inline,
-    Link,
-    Media,
-    Message,
-    Part,
-    Reasoning,
-    Refusal,
-    Role,
-    Text,
-    ToolCall,
-    ToolResult,
-)
-from hexgate.domain.errors import Unsupported
+from hexgate.domain.call import Options
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import (
     AnyJson,
@@ -38,81 +16,21 @@ from hexgate.domain.spec import (
     OnUnsupported,
     Params,
     SchemaJson,
-    Spec,
     Thinking,
     Tool,
     ToolChoice,
     ToolMode,
 )
-from tests import fakes
-
-HELLO = (Message(Role.USER, (Text("Hi"),)),)
-WEATHER = Tool(
-    "weather", "Looks up.", '{"type":"object","properties":{"b":{},"a":{}}}', strict=True
+from tests.adapters.providers.dialects.openai_chat.asking import (
+    NOW,
+    REASONER,
+    WEATHER,
+    ask,
+    payload,
+    refused,
+    sent,
+    warned,
 )
-NOW = Tool("now", "", "")
-PLAIN, REASONER = "gpt-4o", "o3"
-
-
-def ask(model: str = PLAIN, options: Options | None = None, **spec: Any) -> Call:
-    """A call with these fields of Spec."""
-    whole = Spec(model=model, **{"messages": HELLO, **spec})
-    return fakes.call(model=model, max_output_tokens=50, spec=whole, options=options or Options())
-
-
-def sent(call: Call, quirks: Quirks = OPENAI, *, stream: bool = False) -> WireRequest:
-    request = OpenAIChat("openai", quirks).request(call, stream=stream)
-    if quirks is OPENAI:
-        accepted(request.payload, stream=stream)
-    return request
-
-
-def payload(call: Call, quirks: Quirks = OPENAI) -> JsonObject:
-    return sent(call, quirks).payload
-
-
-def messages(*parts: Part, role: Role = Role.USER, quirks: Quirks = OPENAI) -> Json:
-    return payload(ask(messages=(Message(role, parts),)), quirks)["messages"]
-
-
-def warned(request: WireRequest) -> list[tuple[str, str]]:
-    return [(warning.code, warning.field) for warning in request.warnings]
-
-
-def refused(call: Call, quirks: Quirks = OPENAI) -> list[str]:
-    with pytest.raises(Unsupported) as caught:
-        OpenAIChat("openai", quirks).request(call, stream=False)
-    return [violation.field for violation in caught.value.violations]
-
-
-@functools.cache
-def theirs(*, stream: bool) -> tuple[pydantic.TypeAdapter[Any], frozenset[str]]:
-    """The vendor's own type of a request, and its fields. Kept, for its iterables refer to it."""
-    from openai.types.chat import completion_create_params as types
-
-    base = types.CompletionCreateParamsBase
-    kind: Any = types.CompletionCreateParamsNonStreaming
-    if stream:
-        kind = types.CompletionCreateParamsStreaming
-    fields = frozenset(kind.__annotations__) | frozenset(base.__annotations__)
-    return pydantic.TypeAdapter(kind), fields
-
-
-def accepted(body: JsonObject, *, stream: bool) -> None:
-    """The vendor's own types take it and know every field."""
-    adapter, fields = theirs(stream=stream)
-    exhaust(adapter.validate_python(body))
-    assert set(body) <= fields
-
-
-def exhaust(value: object) -> None:
-    """Walk everything: the vendor's iterables are only checked when they are read."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            exhaust(item)
-    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        for item in value:
-            exhaust(item)
 
 
 def test_the_least_is_model_messages_and_a_bound() -> None:
@@ -354,147 +272,6 @@ def test_a_schema_that_no_server_can_read_is_refused() -> None:
     assert refused(ask(output=SchemaJson("a", bad), tools=(NOW, Tool("x", "", bad)))) == [
         "spec.tools[1].parameters_schema_json",
         "spec.output.json_schema.schema_json",
-    ]
-
-
-@pytest.mark.parametrize(("model", "role"), [(PLAIN, "system"), (REASONER, "developer")])
-def test_system_words_go_by_the_name_that_the_model_knows(model: str, role: str) -> None:
-    call = ask(model, messages=(Message(Role.SYSTEM, (Text("A"), Text("B"))), *HELLO))
-    assert payload(call)["messages"] == [
-        {"role": role, "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]},
-        {"role": "user", "content": "Hi"},
-    ]
-
-
-def test_marks_are_left_out_because_caching_is_automatic() -> None:
-    request = sent(ask(messages=(Message(Role.USER, (Text("Hi", CacheMark(300)),)),)))
-    assert request.payload["messages"] == [{"role": "user", "content": "Hi"}]
-    assert request.warnings == ()
-
-
-def test_names_of_participants_are_sent() -> None:
-    call = ask(messages=(Message(Role.USER, (Text("Hi"),), "ada"),))
-    assert payload(call)["messages"] == [{"role": "user", "content": "Hi", "name": "ada"}]
-
-
-def test_media_are_content_parts() -> None:
-    assert messages(
-        Text("Look"),
-        Media("image/png", Inline(b"\x89PNG")),
-        Media("", Link("https://a.example/x.png")),
-        Media("audio/mpeg", Inline(b"ID3")),
-        Media("application/pdf", Inline(b"%PDF"), "plan.pdf"),
-        Media("application/pdf", FileId("openai", "file-1")),
-    ) == [
-        {
-            "role": "user",
-            "content": [
-                {"type": "text", "text": "Look"},
-                {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
-                {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}},
-                {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}},
-                {
-                    "type": "file",
-                    "file": {
-                        "filename": "plan.pdf",
-                        "file_data": "data:application/pdf;base64,JVBERg==",
-                    },
-                },
-                {"type": "file", "file": {"file_id": "file-1"}},
-            ],
-        }
-    ]
-
-
-@pytest.mark.parametrize(
-    ("media", "quirks"),
-    [
-        (Media("video/mp4", Inline(b"x")), OPENAI),
-        (Media("audio/flac", Inline(b"x")), OPENAI),
-        (Media("application/pdf", Link("https://a.example/x.pdf")), OPENAI),
-        (Media("application/pdf", FileId("anthropic", "f")), OPENAI),
-        (Media("image/png", FileId("openai", "f")), OPENAI),
-        (Media("application/pdf", Inline(b"x")), COMPATIBLE),
-        (Media("application/pdf", FileId("openai", "f")), COMPATIBLE),
-    ],
-)
-def test_media_that_the_wire_has_no_place_for_are_refused(media: Media, quirks: Quirks) -> None:
-    call = ask(messages=(Message(Role.USER, (Text("Look"), media)),))
-    assert refused(call, quirks) == ["spec.messages[0].parts[1].media"]
-
-
-def test_an_earlier_answer_has_its_calls_and_their_results() -> None:
-    turns = (
-        Message(
-            Role.ASSISTANT, (Text("Hm."), ToolCall("c1", "f", "{bad"), ToolCall("c2", "g", ""))
-        ),
-        Message(
-            Role.TOOL,
-            (ToolResult("c1", (Text("1"), Text("2"))), ToolResult("c2", (), is_error=True)),
-        ),
-        Message(Role.ASSISTANT, (ToolCall("c3", "f", "{}"),)),
-        Message(Role.TOOL, (ToolResult("c3", (Text("3"),), is_error=True),)),
-    )
-    request = sent(ask(messages=turns))
-    first: list[Json] = [
-        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{bad"}},
-        {"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
-    ]
-    third: JsonObject = {"name": "f", "arguments": "{}"}
-    assert request.payload["messages"] == [
-        {"role": "assistant", "content": "Hm.", "tool_calls": first},
-        {
-            "role": "tool",
-            "tool_call_id": "c1",
-            "content": [{"type": "text", "text": "1"}, {"type": "text", "text": "2"}],
-        },
-        {"role": "tool", "tool_call_id": "c2", "content": ""},
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "c3", "type": "function", "function": third}],
-        },
-        {"role": "tool", "tool_call_id": "c3", "content": "3"},
-    ]
-    # Said once, at the first place.
-    field = "spec.messages[1].parts[1].tool_result.is_error"
-    assert warned(request) == [("ERROR_FLAG_DROPPED", field)]
-
-
-def test_earlier_reasoning_is_left_out_with_one_warning_of_a_kind() -> None:
-    thoughts = (Reasoning("a", b"s", "anthropic"), Reasoning("b"), Reasoning("c"), Text("Four."))
-    request = sent(ask(messages=(*HELLO, Message(Role.ASSISTANT, thoughts))))
-    assert request.payload["messages"] == [
-        {"role": "user", "content": "Hi"},
-        {"role": "assistant", "content": "Four."},
-    ]
-    assert warned(request) == [
-        ("SIGNATURE_DROPPED", "spec.messages[1].parts[0].reasoning"),
-        ("REASONING_DROPPED", "spec.messages[1].parts[1].reasoning"),
-    ]
-
-
-def test_an_earlier_refusal_is_a_part_or_else_text() -> None:
-    assert messages(Refusal("No."), role=Role.ASSISTANT) == [
-        {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
-    ]
-    assert messages(Refusal("No."), role=Role.ASSISTANT, quirks=COMPATIBLE) == [
-        {"role": "assistant", "content": "No."}
-    ]
-
-
-def test_media_in_answers_and_results_are_refused() -> None:
-    picture = Media("image/png", Inline(b"x"))
-    turns = (
-        Message(Role.ASSISTANT, (picture, ToolCall("c", "f", "{}"))),
-        Message(Role.TOOL, (ToolResult("c", (Text("see"), picture)),), "tool"),
-    )
-    assert refused(ask(messages=turns)) == [
-        "spec.messages[0].parts[0].media",
-        "spec.messages[1].parts[0].tool_result.parts[1].media",
-    ]
-    assert warned(sent(ask(messages=(Message(Role.TOOL, (ToolResult("c", ()),), "tool"),)))) == [
-        ("PARAM_DROPPED", "spec.messages[0].name")
     ]
 
 

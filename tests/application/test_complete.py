@@ -1,32 +1,21 @@
-"""The use cases: checked, recorded, answered, settled, whatever happens on the way."""
+"""One call, one answer: checked, recorded, answered, settled, whatever happens."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from hexgate.adapters.cache.memory import in_memory
-from hexgate.adapters.ledger.memory import MemoryLedger
-from hexgate.application.books import Books
-from hexgate.application.complete import Complete
-from hexgate.application.pipeline import unite
-from hexgate.application.policies.record import Recorded
-from hexgate.application.prepare import Defaults, Prepare
-from hexgate.application.requests import Request
-from hexgate.application.stream import Ending, StreamComplete
-from hexgate.domain.answer import Chunk, Finish, Finished, TextDelta, UsageUpdate
-from hexgate.domain.call import CacheMode, Options
-from hexgate.domain.catalog import ModelCard, Target
-from hexgate.domain.chat import Message, Role, Text
+from hexgate.application.prepare import Defaults
+from hexgate.application.stream import Ending
+from hexgate.domain.answer import Finish, Finished
+from hexgate.domain.call import CacheMode
+from hexgate.domain.chat import Text
 from hexgate.domain.errors import (
-    BadResponse,
     DeadlineExceeded,
     GatewayError,
-    Interrupted,
     InvalidRequest,
     NoEligibleTarget,
     Overloaded,
@@ -37,107 +26,11 @@ from hexgate.domain.errors import (
     UnknownModel,
     Unreachable,
 )
-from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
-from hexgate.domain.price import Price, Rates
-from hexgate.domain.routing import Routes
-from hexgate.domain.spec import Params, Spec
+from hexgate.domain.ledger import CallState
+from hexgate.domain.spec import Params
 from hexgate.domain.usage import Usage
-from hexgate.ports.ledger import Ledger
-from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script, script
-
-# A dollar per million tokens in, two out: 1,000 and 2,000 nano-USD a token.
-PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
-
-
-class Catalog:
-    """One priced model, one without a price."""
-
-    def card(self, target: Target) -> ModelCard:
-        if target.model == "free":
-            return ModelCard(target=target)
-        return ModelCard(target=target, max_output_tokens=50, price=PRICE)
-
-    def vendors_of(self, model: str) -> tuple[str, ...]:
-        return ()
-
-
-class BrokenLedger(MemoryLedger):
-    """Cannot be written."""
-
-    async def begin(self, intent: Intent) -> None:
-        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
-
-
-class SlowLedger(MemoryLedger):
-    """Writes at once and tells only later, as a ledger with a disk does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wrote = asyncio.Event()
-        self.told = asyncio.Event()
-
-    async def begin(self, intent: Intent) -> None:
-        await super().begin(intent)
-        self.wrote.set()
-        await self.told.wait()
-
-
-class FullLedger(MemoryLedger):
-    """Has no room for outcomes."""
-
-    async def settle(self, settlement: Settlement) -> bool:
-        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
-
-
-class Desk:
-    """Both use cases over one fake provider."""
-
-    def __init__(
-        self,
-        leaf: FakeProvider,
-        ledger: Ledger | None = None,
-        defaults: Defaults | None = None,
-        mode: CacheMode = CacheMode.BYPASS,
-    ) -> None:
-        self.clock = FakeClock()
-        self.leaf = leaf
-        self.ledger = ledger or MemoryLedger()
-        self.observer = RecordingObserver()
-        routes = Routes(providers={"fake": "fake", "other": "fake"})
-        prepare = Prepare(routes, Catalog(), self.clock, defaults or Defaults())
-        recorded = Recorded(leaf, "fake", self.clock)
-        provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60)
-        books = Books(self.ledger, self.clock, self.observer)
-        self.complete = Complete(prepare, provider, books, self.clock)
-        self.stream = StreamComplete(prepare, provider, books, self.clock)
-
-    def request(self, text: str = "Hello there", **fields: Any) -> Request:
-        """One request; `model`, `params` and any option may be given."""
-        spec = Spec(
-            model=str(fields.pop("model", "fake/m")),
-            messages=(Message(Role.USER, (Text(text),)),),
-            params=fields.pop("params", Params()),
-        )
-        return Request(
-            call_id="c1",
-            tenant="acme",
-            spec=spec,
-            options=Options(**fields),
-            deadline=self.clock.monotonic() + 60,
-        )
-
-    async def entry(self) -> Entry:
-        """The only row of the ledger."""
-        entry = await self.ledger.get("c1")
-        assert entry is not None
-        return entry
-
-    async def settlement(self) -> Settlement:
-        """Its settlement, which the observer was told as well."""
-        settlement = (await self.entry()).settlement
-        assert settlement is not None
-        assert self.observer.settlements == [settlement]
-        return settlement
+from tests.application.desk import BrokenLedger, Desk, FullLedger, SlowLedger, read
+from tests.fakes import FakeProvider, Script, script
 
 
 async def test_an_answer_is_priced_and_settled_before_it_is_handed_out() -> None:
@@ -212,99 +105,6 @@ async def test_missing_usage_is_estimated_and_said_to_be() -> None:
     answer = await desk.complete(desk.request())
     assert answer.receipt.usage == Usage(uncached_input=7, output=3, estimated=True)
     assert answer.receipt.cost.estimated
-
-
-async def read(desk: Desk, request: Request) -> list[Chunk | Ending]:
-    """One stream, whole."""
-    items: list[Chunk | Ending] = []
-    async with aclosing(await desk.stream(request)) as delivery:
-        async for item in delivery:
-            items.append(item)
-            if isinstance(item, Ending):
-                break
-    return items
-
-
-async def test_a_stream_is_settled_before_its_end_is_told() -> None:
-    desk = Desk(FakeProvider("one two"))
-    async with aclosing(await desk.stream(desk.request())) as delivery:
-        while not isinstance(item := await anext(delivery), Ending):
-            assert (await desk.entry()).state is CallState.PENDING
-        assert (await desk.settlement()).state is CallState.SETTLED
-        assert item.receipt.cost.total_nanos == 14_000
-    assert desk.leaf.closed == 1
-
-
-async def test_a_stream_and_a_whole_answer_cost_the_same() -> None:
-    whole = Desk(FakeProvider("one two three"))
-    streamed = Desk(FakeProvider("one two three"))
-    answer = await whole.complete(whole.request())
-    *_, ending = await read(streamed, streamed.request())
-    assert isinstance(ending, Ending)
-    assert ending.receipt.cost == answer.receipt.cost
-    assert ending.receipt.usage == answer.receipt.usage
-
-
-async def test_a_stream_that_breaks_is_an_interruption_that_says_what_was_delivered() -> None:
-    cut = Script((TextDelta(0, "one "), TextDelta(0, "two")), BadResponse("no terminal marker"))
-    desk = Desk(FakeProvider(cut))
-    with pytest.raises(Interrupted, match="after 7 characters") as caught:
-        await read(desk, desk.request())
-    receipt = caught.value.receipt
-    assert receipt is not None
-    assert receipt.delivered_chars == 7
-    assert receipt.usage == Usage(uncached_input=7, output=2, estimated=True)
-    row = await desk.settlement()
-    assert (row.state, row.failure) == (CallState.FAILED, "STREAM_INTERRUPTED")
-
-
-async def test_a_stream_that_only_stops_is_an_interruption_too() -> None:
-    class Stopping(FakeProvider):
-        async def open(self, call: object) -> object:  # type: ignore[override]  # ends early
-            class Stream:
-                request_id = ""
-
-                def __aiter__(self) -> object:
-                    return self
-
-                async def __anext__(self) -> Chunk:
-                    raise StopAsyncIteration
-
-                async def aclose(self) -> None:
-                    pass
-
-            return Stream()
-
-    desk = Desk(Stopping())
-    with pytest.raises(Interrupted):
-        await read(desk, desk.request())
-
-
-async def test_a_reader_who_leaves_pays_for_what_was_delivered() -> None:
-    running = (TextDelta(0, "one two "), UsageUpdate(Usage(uncached_input=9, output=1)))
-    desk = Desk(FakeProvider(Script((*running, *script("x").chunks))))
-    delivery = await desk.stream(desk.request())
-    for _ in running:
-        await anext(delivery)
-    await delivery.aclose()
-    row = await desk.settlement()
-    assert row.state is CallState.CANCELLED
-    # Input as the provider reported it, output as delivered: 8 characters are 2 tokens.
-    assert row.usage == Usage(uncached_input=9, output=2, estimated=True)
-    assert desk.leaf.closed == 1
-
-
-@pytest.mark.parametrize("after", range(6))
-async def test_leaving_after_any_chunk_settles_once_and_closes_the_provider(after: int) -> None:
-    desk = Desk(FakeProvider("a b c d"))
-    delivery = await desk.stream(desk.request())
-    for _ in range(after):
-        await anext(delivery)
-    await delivery.aclose()
-    await delivery.aclose()
-    expected = CallState.SETTLED if after == 6 else CallState.CANCELLED
-    assert (await desk.settlement()).state is expected
-    assert desk.leaf.closed == 1
 
 
 async def test_a_hit_reaches_no_provider_costs_nothing_and_is_marked() -> None:

@@ -1,0 +1,135 @@
+"""Both use cases over one fake provider."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+from hexgate.adapters.cache.memory import in_memory
+from hexgate.adapters.ledger.memory import MemoryLedger
+from hexgate.application.books import Books
+from hexgate.application.complete import Complete
+from hexgate.application.pipeline import unite
+from hexgate.application.policies.record import Recorded
+from hexgate.application.prepare import Defaults, Prepare
+from hexgate.application.requests import Request
+from hexgate.application.stream import Ending, StreamComplete
+from hexgate.domain.answer import Chunk
+from hexgate.domain.call import CacheMode, Options
+from hexgate.domain.catalog import ModelCard, Target
+from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.errors import (
+    StoreUnavailable,
+)
+from hexgate.domain.ledger import Entry, Intent, Settlement
+from hexgate.domain.price import Price, Rates
+from hexgate.domain.routing import Routes
+from hexgate.domain.spec import Params, Spec
+from hexgate.ports.ledger import Ledger
+from tests.fakes import FakeClock, FakeProvider, RecordingObserver
+
+# A dollar per million tokens in, two out: 1,000 and 2,000 nano-USD a token.
+PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
+
+
+class Catalog:
+    """One priced model, one without a price."""
+
+    def card(self, target: Target) -> ModelCard:
+        if target.model == "free":
+            return ModelCard(target=target)
+        return ModelCard(target=target, max_output_tokens=50, price=PRICE)
+
+    def vendors_of(self, model: str) -> tuple[str, ...]:
+        return ()
+
+
+class BrokenLedger(MemoryLedger):
+    """Cannot be written."""
+
+    async def begin(self, intent: Intent) -> None:
+        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
+
+
+class SlowLedger(MemoryLedger):
+    """Writes at once and tells only later, as a ledger with a disk does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrote = asyncio.Event()
+        self.told = asyncio.Event()
+
+    async def begin(self, intent: Intent) -> None:
+        await super().begin(intent)
+        self.wrote.set()
+        await self.told.wait()
+
+
+class FullLedger(MemoryLedger):
+    """Has no room for outcomes."""
+
+    async def settle(self, settlement: Settlement) -> bool:
+        raise StoreUnavailable("the ledger cannot be written", metadata={"store": "ledger"})
+
+
+class Desk:
+    """Both use cases over one fake provider."""
+
+    def __init__(
+        self,
+        leaf: FakeProvider,
+        ledger: Ledger | None = None,
+        defaults: Defaults | None = None,
+        mode: CacheMode = CacheMode.BYPASS,
+    ) -> None:
+        self.clock = FakeClock()
+        self.leaf = leaf
+        self.ledger = ledger or MemoryLedger()
+        self.observer = RecordingObserver()
+        routes = Routes(providers={"fake": "fake", "other": "fake"})
+        prepare = Prepare(routes, Catalog(), self.clock, defaults or Defaults())
+        recorded = Recorded(leaf, "fake", self.clock)
+        provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60)
+        books = Books(self.ledger, self.clock, self.observer)
+        self.complete = Complete(prepare, provider, books, self.clock)
+        self.stream = StreamComplete(prepare, provider, books, self.clock)
+
+    def request(self, text: str = "Hello there", **fields: Any) -> Request:
+        """One request; `model`, `params` and any option may be given."""
+        spec = Spec(
+            model=str(fields.pop("model", "fake/m")),
+            messages=(Message(Role.USER, (Text(text),)),),
+            params=fields.pop("params", Params()),
+        )
+        return Request(
+            call_id="c1",
+            tenant="acme",
+            spec=spec,
+            options=Options(**fields),
+            deadline=self.clock.monotonic() + 60,
+        )
+
+    async def entry(self) -> Entry:
+        """The only row of the ledger."""
+        entry = await self.ledger.get("c1")
+        assert entry is not None
+        return entry
+
+    async def settlement(self) -> Settlement:
+        """Its settlement, which the observer was told as well."""
+        settlement = (await self.entry()).settlement
+        assert settlement is not None
+        assert self.observer.settlements == [settlement]
+        return settlement
+
+
+async def read(desk: Desk, request: Request) -> list[Chunk | Ending]:
+    """One stream, whole."""
+    items: list[Chunk | Ending] = []
+    async with aclosing(await desk.stream(request)) as delivery:
+        async for item in delivery:
+            items.append(item)
+            if isinstance(item, Ending):
+                break
+    return items
