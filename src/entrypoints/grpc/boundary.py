@@ -23,6 +23,7 @@ from grpc import aio
 from hexgate.domain.errors import GatewayError, InvalidRequest, Violation
 from hexgate.entrypoints.grpc.running import Calls, Running
 from hexgate.entrypoints.grpc.status import Trailers, status_of
+from hexgate.entrypoints.grpc.unknown import find, has_unknown
 from hexgate.ports.clock import Clock
 
 Req = TypeVar("Req", bound=Message)
@@ -206,9 +207,10 @@ class Boundary:
                     _invalid(f"the request has {len(data)} bytes, at most {most} are allowed")
                 )
             try:
-                return request.FromString(data)
+                message = request.FromString(data)
             except (DecodeError, RecursionError):
                 return Unreadable(_invalid(f"the request is no {request.DESCRIPTOR.full_name}"))
+            return Unreadable(_newer(request.FromString(data))) if has_unknown(message) else message
 
         return read
 
@@ -224,6 +226,12 @@ def _readable(message: Req | Unreadable) -> Req:
     if isinstance(message, Unreadable):
         raise message.error
     return message
+
+
+def _newer(message: Message) -> InvalidRequest:
+    """What a client of a newer contract asks for must not be ignored: it may be a limit."""
+    where = find(message) or "a map entry"
+    return _invalid(f"the request has a field that this server does not know: {where}")
 
 
 def _invalid(text: str) -> InvalidRequest:
