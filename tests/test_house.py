@@ -22,7 +22,7 @@ EVERYWHERE = sorted(
     path
     for folder in ("src", "tests", "bench", "scripts", "clients/python")
     for path in (ROOT / folder).rglob("*.py")
-    if "v1" not in path.parts
+    if "v1" not in path.relative_to(ROOT).parts
 )
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 50
