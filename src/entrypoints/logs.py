@@ -45,7 +45,7 @@ class JsonLines:
     def __init__(self, stream: BinaryIO) -> None:
         self._write = stream.write
         self._flush = stream.flush
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = msgspec.json.Encoder(enc_hook=repr).encode
 
     def info(self, event: str, **fields: Any) -> None:
         """Write one line."""

@@ -64,7 +64,7 @@ class SqliteLedger:
 
     async def settle(self, settlement: Settlement) -> bool:
         """Record the outcome; True if this was the first."""
-        first = await self._writer.submit(_settle, rows.outcome_row(settlement))
+        first = await self._writer.submit(_settle, rows.outcome_row(settlement), owed=True)
         if first is None:
             raise KeyError(settlement.call_id)
         return first

@@ -97,16 +97,22 @@ class Writer:
         self._thread.start()
 
     def submit(
-        self, do: Callable[[sqlite3.Connection, A], T], args: A, *, slow: bool = False
+        self,
+        do: Callable[[sqlite3.Connection, A], T],
+        args: A,
+        *,
+        slow: bool = False,
+        owed: bool = False,
     ) -> asyncio.Future[T]:
         """Queue `do(db, args)`; a slow one is run in the thread. Done once it is committed.
 
-        Raises StoreUnavailable when closed, or at once when too much waits already.
+        Raises StoreUnavailable when closed, or at once when too much waits already. What is owed,
+        because an earlier operation promised it, is always taken: those bound it.
         """
         if self._closing:
             raise self._unavailable("is closed")
         waiting = len(self._queue) + (len(self._group.jobs) if self._group else 0)
-        if waiting >= self._max_queue:
+        if waiting >= self._max_queue and not owed:
             raise self._unavailable(
                 f"is behind by {self._max_queue} operations, its maximum; try again later",
                 retry_after_s=1.0,

@@ -71,7 +71,7 @@ def part(provider: str, block: Block) -> Part | None:
         case "redacted_thinking":
             return Reasoning("", block.data.encode(), provider, redacted=True)
         case "tool_use":
-            return ToolCall(block.id, block.name, bytes(block.input).decode() or "{}")
+            return ToolCall(block.id, block.name, arguments(provider, block))
         case _:
             return None
 
@@ -127,6 +127,14 @@ def warnings_of(ending: Ending) -> tuple[Warned, ...]:
 def dropped(kind: str) -> Warned:
     """The warning for content that the contract has no word for."""
     return Warned("CONTENT_DROPPED", f"the answer held {word(kind) or 'other'} content; dropped")
+
+
+def arguments(provider: str, block: Block) -> str:
+    """A tool's arguments as they were written. Raises BadResponse for bytes that are no text."""
+    try:
+        return bytes(block.input).decode() or "{}"
+    except UnicodeDecodeError:
+        raise bad(provider, "sent arguments of a tool call that are no text") from None
 
 
 def bad(provider: str, what: str) -> BadResponse:

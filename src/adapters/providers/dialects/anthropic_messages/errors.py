@@ -58,7 +58,7 @@ def from_response(provider: str, response: WireResponse) -> GatewayError:
     headers, status = response.headers, response.status
     try:
         body = _BODY.decode(response.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return by_status(provider, status, headers, request_id=headers.get("request-id", ""))
     request_id = headers.get("request-id") or word(body.request_id)
     known = _classified(provider, body.error, status, request_id, retry_after_s(headers))

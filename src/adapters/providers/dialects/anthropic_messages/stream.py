@@ -152,7 +152,7 @@ class MessagesReader:
 
     def _finish(self, block: Block) -> None:
         if block.type == "tool_use" and not self._pieces:
-            self._add(bytes(block.input).decode() or "{}")  # a tool without arguments
+            self._add(answer.arguments(self._provider, block))  # a tool without arguments
         self._flush()
         whole = "".join(self._pieces)
         match block.type:

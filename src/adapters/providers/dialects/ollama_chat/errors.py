@@ -70,5 +70,5 @@ def _known(provider: str, said: str, status: int) -> GatewayError | None:
 def _said(body: bytes) -> str:
     try:
         return _BODY.decode(body).error.casefold()
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""

@@ -129,7 +129,7 @@ def _filtered(provider: str, code: str) -> ContentFiltered:
 def _fault(body: bytes) -> Fault:
     try:
         found = _BODY.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Fault()
     if isinstance(found.error, Fault):
         return found.error
