@@ -131,6 +131,20 @@ async def test_refuses_at_once_what_its_queue_cannot_hold(path: Path) -> None:
         assert all(outcome is None or type(outcome) is StoreUnavailable for outcome in outcomes)
 
 
+async def test_an_outcome_is_taken_even_when_the_queue_is_full(path: Path) -> None:
+    async with opened(path, max_queue=10, busy_timeout_s=60) as ledger:
+        await ledger.begin(intent("paid"))
+        with stalled(path):
+            begun = [asyncio.create_task(ledger.begin(intent(str(n)))) for n in range(10)]
+            await asyncio.sleep(0)
+            paid = asyncio.create_task(ledger.settle(settlement("paid")))
+            await asyncio.sleep(0)
+            with pytest.raises(StoreUnavailable):
+                await ledger.begin(intent("late"))
+        assert await paid
+        await asyncio.gather(*begun)
+
+
 async def test_after_closing_every_method_is_unavailable(path: Path) -> None:
     ledger = open_sqlite(path)
     await ledger.aclose()
