@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from hexgate.domain.price import Price
-
-
-class Capability(enum.Enum):
-    """Something a model can do."""
-
-    STREAMING = "streaming"
-    TOOLS = "tools"
-    JSON_OBJECT = "json_object"
-    JSON_SCHEMA = "json_schema"
-    IMAGE_INPUT = "image_input"
-    DOCUMENT_INPUT = "document_input"
-    REASONING = "reasoning"
-    LOGPROBS = "logprobs"
 
 
 @dataclass(frozen=True, slots=True)
