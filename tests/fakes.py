@@ -20,16 +20,17 @@ from hexgate.domain.answer import (
     Warned,
 )
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import Attempts, Call, Options
+from hexgate.domain.call import Attempts, ChatCall, EmbedCall, Options
 from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.embed import Embedded, EmbedInput
 from hexgate.domain.errors import BadResponse
 from hexgate.domain.ledger import Intent, Settlement
 from hexgate.domain.spec import Spec
 from hexgate.domain.usage import Usage
 
 
-def call(text: str = "Hello", **overrides: Any) -> Call:
-    """A call that says `text` to `m`; any field of Call may be given instead."""
+def call(text: str = "Hello", **overrides: Any) -> ChatCall:
+    """A call that says `text` to `m`; any field of ChatCall may be given instead."""
     fields: dict[str, Any] = {
         "call_id": "call-1",
         "tenant": "acme",
@@ -41,7 +42,7 @@ def call(text: str = "Hello", **overrides: Any) -> Call:
         "attempts": Attempts(8),
         "input_tokens": 10,
     }
-    return Call(**(fields | overrides))
+    return ChatCall(**(fields | overrides))
 
 
 class FakeClock:
@@ -144,19 +145,19 @@ class FakeProvider:
         self._gate = gate
         self._between = between
         self._request_id = request_id
-        self.calls: list[Call] = []
+        self.calls: list[ChatCall | EmbedCall] = []
         self.entered = asyncio.Event()
         self.opened = 0  # streams
         self.closed = 0
 
-    async def complete(self, call: Call) -> Completion:
+    async def complete(self, call: ChatCall) -> Completion:
         """See Provider."""
         played = await self._play(call)
         if played.error is not None:
             raise played.error
         return whole(played.chunks, self._request_id)
 
-    async def open(self, call: Call) -> FakeStream:
+    async def open(self, call: ChatCall) -> FakeStream:
         """See Provider."""
         played = await self._play(call)
         if not any(isinstance(chunk, OUTPUT) for chunk in played.chunks):
@@ -164,7 +165,20 @@ class FakeProvider:
         self.opened += 1
         return FakeStream(self, played, self._request_id, self._between)
 
-    async def _play(self, call: Call) -> Script:
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """See Provider. Every vector is the length of its text; a script has nothing to say."""
+        played = await self._play(call)
+        if played.error is not None:
+            raise played.error
+        tokens = len(call.spec.inputs)
+        return Embedded(
+            vectors=[[float(_length(parts))] for parts in call.spec.inputs],
+            usage=Usage(uncached_input=tokens),
+            model=call.model,
+            request_id=self._request_id,
+        )
+
+    async def _play(self, call: ChatCall | EmbedCall) -> Script:
         outcome = self._outcomes[min(len(self.calls), len(self._outcomes) - 1)]
         self.calls.append(call)
         self.entered.set()
@@ -173,6 +187,10 @@ class FakeProvider:
         if isinstance(outcome, Exception):
             raise outcome
         return script(outcome, model=call.model) if isinstance(outcome, str) else outcome
+
+
+def _length(parts: EmbedInput) -> int:
+    return sum(len(part.text) for part in parts if isinstance(part, Text))
 
 
 class FakeStream:

@@ -9,7 +9,7 @@ from hexgate.application.policies.cache import Cached
 from hexgate.application.prepare import Prepare
 from hexgate.application.requests import Request
 from hexgate.domain.answer import Completion, Warned
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Reasoning, Refusal, Text, ToolCall
 from hexgate.domain.errors import DeadlineExceeded, GatewayError
 from hexgate.domain.ledger import CallState
@@ -73,7 +73,7 @@ async def failed(account: Account, error: BaseException) -> None:
         await account.settle(CallState.FAILED, failure="INTERNAL")
 
 
-def from_cache(call: Call, total_s: float) -> Receipt:
+def from_cache(call: ChatCall, total_s: float) -> Receipt:
     """A hit costs nothing and reaches nobody."""
     first = call.hops[0]
     return Receipt(
@@ -88,7 +88,7 @@ def from_cache(call: Call, total_s: float) -> Receipt:
     )
 
 
-def _no_raw(call: Call) -> tuple[Warned, ...]:
+def _no_raw(call: ChatCall) -> tuple[Warned, ...]:
     if not call.options.include_raw:
         return ()
     text = "the answer came from the cache, which keeps no raw response"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from hexgate.application.requests import Request
 from hexgate.domain.answer import Warned
-from hexgate.domain.call import Attempts, Call, Hop, Options, Timeouts
+from hexgate.domain.call import Attempts, ChatCall, Hop, Options, Timeouts
 from hexgate.domain.catalog import ModelCard, Target
 from hexgate.domain.errors import (
     NoEligibleTarget,
@@ -47,7 +47,7 @@ class Prepare:
         self._clock = clock
         self._defaults = defaults
 
-    def __call__(self, request: Request) -> Call:
+    def __call__(self, request: Request) -> ChatCall:
         """The call, with its hops in order."""
         spec, options = request.spec, request.options
         if not spec.model and self._defaults.model:
@@ -57,7 +57,7 @@ class Prepare:
         tokens = input_tokens(spec)
         hops = self._affordable(targets, spec, options, tokens)
         first = hops[0]
-        return Call(
+        return ChatCall(
             call_id=request.call_id,
             tenant=request.tenant,
             model=first.model,

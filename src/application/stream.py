@@ -18,7 +18,7 @@ from hexgate.domain.answer import (
     ToolCallDelta,
     UsageUpdate,
 )
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.errors import BadResponse, GatewayError, Interrupted, Unserved
 from hexgate.domain.ledger import CallState
 from hexgate.domain.receipt import Receipt
@@ -134,7 +134,7 @@ class Delivery:
 class Replayed:
     """A kept answer as a delivery: reaches no provider and costs nothing."""
 
-    def __init__(self, call: Call, stream: Replay, clock: Clock) -> None:
+    def __init__(self, call: ChatCall, stream: Replay, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
         self.call = call

@@ -6,8 +6,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Self
 
 from hexgate.domain.answer import Warned
+from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
 
@@ -142,7 +144,8 @@ class Call:
     """One call. `model` is the identifier of the provider that is being tried.
 
     `deadline` is on the clock's monotonic scale, in seconds, and always set. `max_output_tokens`
-    is what leaves for the provider: the caller's wish, else the default, capped by the model.
+    is what leaves for the provider: the caller's wish, else the default, capped by the model; 0
+    where nothing is written.
     `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried, and
     `hop` is the place of the one that is. `warnings` are about the request itself.
     """
@@ -150,11 +153,11 @@ class Call:
     call_id: str
     tenant: str
     model: str
-    spec: Spec
+    spec: Spec | EmbedSpec
     options: Options
     deadline: float
-    max_output_tokens: int
     attempts: Attempts
+    max_output_tokens: int = 0
     timeouts: Timeouts = field(default_factory=Timeouts)
     input_tokens: int = 0
     hops: tuple[Hop, ...] = ()
@@ -168,7 +171,7 @@ class Call:
         """What limits reserve: the input and the longest answer allowed."""
         return self.input_tokens + self.max_output_tokens
 
-    def to(self, place: int) -> Call:
+    def to(self, place: int) -> Self:
         """This call, aimed at the hop of that place. It starts out aimed at the first."""
         if place == self.hop:
             return self
@@ -180,3 +183,17 @@ class Call:
             max_output_tokens=hop.max_output_tokens,
             timeouts=hop.timeouts,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatCall(Call):
+    """A call for a completion."""
+
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedCall(Call):
+    """A call for embeddings."""
+
+    spec: EmbedSpec

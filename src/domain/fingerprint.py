@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 
 
-def fingerprint(call: Call) -> str:
+def fingerprint(call: ChatCall) -> str:
     """A key that equal requests of one tenant share, and different ones never.
 
     The tenant and the partition stand in front in clear, so that an operator can purge by them, and

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import aiohttp
 import structlog
+from pydantic import SecretStr
 
 from hexgate.adapters.ledger.memory import MemoryLedger
-from hexgate.adapters.providers import vendors
+from hexgate.adapters.providers.account import Account
+from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
 from hexgate.domain.errors import StoreUnavailable
 from hexgate.entrypoints.container import Leaves
-from hexgate.entrypoints.settings import AnyProvider, OpenAI, Settings, Simulator
+from hexgate.entrypoints.settings import AnyProvider, Settings, Simulator
 from hexgate.ports.ledger import Ledger
 from hexgate.ports.provider import Provider
 
@@ -60,32 +63,30 @@ async def open_leaves(settings: Settings, stack: AsyncExitStack) -> Leaves:
 async def _open(
     name: str, wish: AnyProvider, session: aiohttp.ClientSession, stack: AsyncExitStack
 ) -> Provider:
-    kind, base_url, key, transport = _access(wish)
+    account = _account(name, wish)
     if isinstance(wish, Simulator):
-        base_url = await _simulate(wish, stack)
+        account = replace(account, base_url=await _simulate(wish, stack))
     try:
-        provider, close = vendors.build(
-            kind,
-            name,
-            base_url=base_url,
-            api_key=key,
-            transport=transport,
-            session=session,
-            monotonic=time.monotonic,
-            organization=wish.organization or "" if isinstance(wish, OpenAI) else "",
-        )
+        provider, close = open_provider(account, session, monotonic=time.monotonic)
     except ValueError as error:
         raise CannotStart(str(error)) from error
     stack.push_async_callback(close)
     return provider
 
 
-def _access(wish: AnyProvider) -> tuple[str, str, str, Literal["http", "sdk"]]:
-    """Kind, base URL, key and transport of a provider; empty where there is none."""
+_FIELDS = frozenset(field.name for field in fields(Account)) - {"kind", "name"}
+
+
+def _account(name: str, wish: AnyProvider) -> Account:
+    """What the settings say, field by field: both call the same thing by the same name."""
     if isinstance(wish, Simulator):
-        return "openai_compatible", "", "simulated", "http"
-    key = wish.api_key.get_secret_value() if wish.api_key else ""
-    return wish.kind, wish.base_url or "", key, wish.transport
+        return Account(kind="openai_compatible", name=name)
+    said: dict[str, Any] = {}
+    for key in _FIELDS & type(wish).model_fields.keys():
+        value = getattr(wish, key)
+        if value is not None:
+            said[key] = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return Account(kind=wish.kind, name=name, **said)
 
 
 async def _simulate(wish: Simulator, stack: AsyncExitStack) -> str:

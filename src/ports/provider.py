@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from hexgate.domain.answer import Chunk, Completion
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall, EmbedCall
+from hexgate.domain.embed import Embedded
 
 
 class Stream(Protocol):
@@ -34,16 +35,23 @@ class Stream(Protocol):
 
 
 class Provider(Protocol):
-    """Answers calls. Cancelling either method closes the provider's connection at once."""
+    """Answers calls. Cancelling a method closes the provider's connection at once."""
 
-    async def complete(self, call: Call) -> Completion:
+    async def complete(self, call: ChatCall) -> Completion:
         """Answer in one piece, or raise a GatewayError."""
         ...
 
-    async def open(self, call: Call) -> Stream:
+    async def open(self, call: ChatCall) -> Stream:
         """Start an answer; returns once the first output has arrived.
 
         Returning commits to this provider, so whatever goes wrong before the first output is
         raised here, where another target can still take over.
+        """
+        ...
+
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """Turn every input into a vector, all or none, or raise a GatewayError.
+
+        Raises Unsupported where the provider has no embeddings.
         """
         ...

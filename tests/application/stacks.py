@@ -12,7 +12,7 @@ from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.application.pipeline import harden
 from hexgate.application.policies.retry import RetryRules
 from hexgate.domain.answer import Chunk
-from hexgate.domain.call import Call, Hop, Options
+from hexgate.domain.call import ChatCall, Hop, Options
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.errors import (
     BadResponse,
@@ -40,7 +40,7 @@ def hops(*names: str) -> tuple[Hop, ...]:
     return tuple(Hop(provider=p, model=m, max_output_tokens=100) for p, m in pairs)
 
 
-def aimed(*names: str, **overrides: Any) -> Call:
+def aimed(*names: str, **overrides: Any) -> ChatCall:
     """A call with these hops."""
     chosen = hops(*(names or ("fake/m",)))
     return call(hops=chosen, model=chosen[0].model, **overrides)
@@ -94,11 +94,11 @@ class HardenedContract(ProviderContract):
     async def released(self) -> None:
         assert self.fake.opened == self.fake.closed
 
-    def call(self) -> Call:
+    def call(self) -> ChatCall:
         return aimed()
 
 
-async def drain(provider: Provider, asked: Call) -> list[Chunk]:
+async def drain(provider: Provider, asked: ChatCall) -> list[Chunk]:
     """Read one stream whole."""
     async with aclosing(await provider.open(asked)) as stream:
         return [chunk async for chunk in stream]
@@ -112,7 +112,7 @@ async def passing(clock: FakeClock) -> None:
         await asyncio.sleep(0)
 
 
-async def settled(clock: FakeClock, provider: Provider, asked: Call) -> object:
+async def settled(clock: FakeClock, provider: Provider, asked: ChatCall) -> object:
     """The answer or the error, with time flying."""
     flying = asyncio.create_task(passing(clock))
     try:
@@ -123,7 +123,7 @@ async def settled(clock: FakeClock, provider: Provider, asked: Call) -> object:
         flying.cancel()
 
 
-def said(text: str, **options: Any) -> Call:
+def said(text: str, **options: Any) -> ChatCall:
     """A call that says this."""
     spec = Spec(model="m", messages=(Message(Role.USER, (Text(text),)),))
     return aimed(spec=spec, options=Options(**options))

@@ -20,7 +20,7 @@ from hexgate.domain.answer import (
     ToolCallStarted,
 )
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Media, Reasoning, Refusal, Text, ToolCall
 from hexgate.domain.errors import GatewayError
 from hexgate.ports.provider import Provider, Stream
@@ -61,7 +61,7 @@ class ProviderContract(abc.ABC):
         """Return once nothing is held any more: no connection, no stream. Overridable."""
         await asyncio.sleep(0)
 
-    def call(self) -> Call:
+    def call(self) -> ChatCall:
         """What is asked."""
         return fakes.call()
 

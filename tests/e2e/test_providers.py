@@ -16,8 +16,9 @@ from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.adapters.simulator import Simulator
 from hexgate.application.pipeline import harden, unite
 from hexgate.application.policies.retry import RetryRules
-from hexgate.domain.call import CacheMode, Call, Hop
+from hexgate.domain.call import CacheMode, ChatCall, EmbedCall, Hop
 from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.embed import Embedded
 from hexgate.domain.spec import Spec, Tool, ToolChoice, ToolMode
 from hexgate.ports.provider import Provider
 from tests.contracts.provider import ProviderContract
@@ -39,15 +40,18 @@ class Aimed:
         self._inner = inner
         self._model = model
 
-    def _to(self, asked: Call) -> Call:
+    def _to(self, asked: ChatCall) -> ChatCall:
         hop = Hop(provider="fake", model=self._model, max_output_tokens=asked.max_output_tokens)
         return replace(asked, model=self._model, hops=(hop,))
 
-    async def complete(self, asked: Call) -> Any:
+    async def complete(self, asked: ChatCall) -> Any:
         return await self._inner.complete(self._to(asked))
 
-    async def open(self, asked: Call) -> Any:
+    async def open(self, asked: ChatCall) -> Any:
         return await self._inner.open(self._to(asked))
+
+    async def embed(self, asked: EmbedCall) -> Embedded:
+        return await self._inner.embed(asked)
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=str)
@@ -88,7 +92,7 @@ class SimulatedContract(ProviderContract):
     async def released(self) -> None:
         """A connection that was given up was seen to close."""
 
-    def call(self) -> Call:
+    def call(self) -> ChatCall:
         return call("Tell me of harbours.", max_output_tokens=200)
 
 
@@ -99,7 +103,7 @@ class TestText(SimulatedContract):
 class TestTools(SimulatedContract):
     model = "sim-tools"
 
-    def call(self) -> Call:
+    def call(self) -> ChatCall:
         asked = super().call()
         choice = ToolChoice(mode=ToolMode.AUTO)
         return replace(asked, spec=replace(asked.spec, tools=TOOLS, tool_choice=choice))

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from hexgate.adapters.providers import vendors
+from hexgate.adapters.providers.account import Account
+from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
 from hexgate.adapters.simulator import Simulator
 from hexgate.ports.provider import Provider
@@ -46,15 +47,14 @@ WIRES = (
 async def wired(wire: Wire, simulator: Simulator) -> AsyncIterator[Provider]:
     """A provider called `fake` over this wire."""
     async with open_session() as session:
-        provider, close = vendors.build(
-            wire.kind,
-            "fake",
+        account = Account(
+            kind=wire.kind,
+            name="fake",
             base_url=wire.base_url(simulator),
             api_key="sk-test",
             transport=wire.transport,
-            session=session,
-            monotonic=time.monotonic,
         )
+        provider, close = open_provider(account, session, monotonic=time.monotonic)
         try:
             yield provider
         finally:

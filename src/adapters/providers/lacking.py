@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from hexgate.domain.answer import Warned
-from hexgate.domain.call import Call
+from hexgate.domain.call import Call, ChatCall
 from hexgate.domain.errors import Unsupported, Violation
 from hexgate.domain.spec import OnUnsupported
 
 
 class Lacking:
-    """Collects, for one request, everything that could not be said. Nothing is lost in silence."""
+    """Collects, for one request, everything that could not be said. Nothing is lost in silence.
+
+    Embeddings have no way to choose: their settings are dropped with a warning.
+    """
 
     def __init__(self, call: Call) -> None:
         self._model = call.model
-        self._reject = call.spec.params.on_unsupported is OnUnsupported.REJECT
+        self._reject = (
+            isinstance(call, ChatCall) and call.spec.params.on_unsupported is OnUnsupported.REJECT
+        )
         self._violations: list[Violation] = []
         self.warnings: list[Warned] = []
 

@@ -1,182 +1,333 @@
-"""Every kind of provider as one row: where it is, what it speaks, how it is paid."""
+"""Every kind of provider as one row: where it is, what it speaks, how it is paid.
+
+The functions of a row import what they need when they are called, so that a gateway loads nothing
+of a vendor that is not configured.
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import Protocol
 
-import aiohttp
-
-from hexgate.adapters.clock import SystemClock
-from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
-from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat
-from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OpenAIChat
-from hexgate.adapters.providers.transports.http import MAX_BODY_BYTES, HttpTransport
-from hexgate.adapters.providers.transports.sdk import SdkTransport
-from hexgate.adapters.providers.wire import Dialect
-from hexgate.adapters.providers.wired import WiredProvider
-from hexgate.ports.provider import Provider
-
-Closer: TypeAlias = Callable[[], Awaitable[None]]
-Headers: TypeAlias = Callable[[str, str], Mapping[str, str]]
+from hexgate.adapters.providers.account import Account
+from hexgate.adapters.providers.wire import Credential, Dialect, Embeddings, Transport
 
 
-def bearer(api_key: str, organization: str) -> Mapping[str, str]:
-    """A bearer token, as most APIs take it; nothing without a key."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    return {**headers, "OpenAI-Organization": organization} if organization else headers
+class OwnTransport(Transport, Protocol):
+    """A transport with connections of its own."""
 
-
-def x_api_key(api_key: str, organization: str) -> Mapping[str, str]:
-    """The header of the Messages API. A key belongs to one organization, so none is named."""
-    del organization
-    return {"x-api-key": api_key}
-
-
-def compatible(provider: str) -> Dialect:
-    """Chat completions as most servers speak them."""
-    return OpenAIChat(provider, COMPATIBLE)
+    async def aclose(self) -> None:
+        """Close them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """One kind. `base_url` None has to be configured."""
+    """One kind. `needs` are the fields of the account without which it cannot be.
+
+    `base_url` gives the URL that goes before every path. `headers` never change; `credential` is
+    for what does, None where the headers are enough. `sdk` opens the official SDK, from the extra
+    `extra`.
+    """
 
     kind: str
-    base_url: str | None
-    dialect: Callable[[str], Dialect]
-    headers: Headers = bearer
-    sdk: str = ""  # the package of the SDK, and the name of the extra that brings it
-    needs_key: bool = True
+    base_url: Callable[[Account], str]
+    dialect: Callable[[Account], Dialect]
+    embeddings: Callable[[Account], Embeddings] | None = None
+    headers: Callable[[Account], Mapping[str, str]]
+    credential: Callable[[Account], Credential | None] | None = None
+    sdk: Callable[[Account, str], OwnTransport] | None = None
+    extra: str = ""
+    needs: tuple[str, ...] = ()
+
+
+def at(url: str) -> Callable[[Account], str]:
+    """The configured URL, else this one."""
+    return lambda account: account.base_url or url
+
+
+def bearer(account: Account) -> Mapping[str, str]:
+    """A bearer token, as most APIs take it; nothing without a key."""
+    key, organization = account.api_key, account.organization
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return {**headers, "OpenAI-Organization": organization} if organization else headers
+
+
+def key_in(header: str) -> Callable[[Account], Mapping[str, str]]:
+    """The key alone in a header of its own; nothing without a key."""
+    return lambda account: {header: account.api_key} if account.api_key else {}
+
+
+def nothing(_account: Account) -> Mapping[str, str]:
+    """No header: the credential makes them."""
+    return {}
+
+
+def openai_chat(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.openai_chat import OpenAIChat
+
+    return OpenAIChat(account.name)
+
+
+def compatible_chat(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OpenAIChat
+
+    return OpenAIChat(account.name, COMPATIBLE)
+
+
+def azure_chat(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.openai_chat import AzureChat
+
+    return AzureChat(account.name, account.api_version)
+
+
+def anthropic_messages(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
+
+    return AnthropicMessages(account.name)
+
+
+def cohere_chat(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.cohere_chat import CohereChat
+
+    return CohereChat(account.name)
+
+
+def gemini(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.gemini import Gemini
+
+    return Gemini(account.name)
+
+
+def vertex(account: Account) -> Dialect:
+    from hexgate.adapters.providers.vertex import Vertex
+
+    return Vertex(account.name, account.project, account.location)
+
+
+def bedrock_converse(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.bedrock_converse import BedrockConverse
+
+    return BedrockConverse(account.name, bedrock_control(account))
+
+
+def ollama_chat(account: Account) -> Dialect:
+    from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat
+
+    return OllamaChat(account.name, account.context_tokens)
+
+
+def openai_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.openai_chat import OpenAIEmbeddings
+
+    return OpenAIEmbeddings(account.name)
+
+
+def azure_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.openai_chat import AzureEmbeddings
+
+    return AzureEmbeddings(account.name, account.api_version)
+
+
+def cohere_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.cohere_chat import CohereEmbeddings
+
+    return CohereEmbeddings(account.name)
+
+
+def gemini_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.gemini import GeminiEmbeddings
+
+    return GeminiEmbeddings(account.name)
+
+
+def vertex_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.gemini import VertexEmbeddings
+
+    return VertexEmbeddings(account.name, account.project, account.location)
+
+
+def bedrock_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.bedrock_converse import BedrockEmbeddings
+
+    return BedrockEmbeddings(account.name)
+
+
+def ollama_embeddings(account: Account) -> Embeddings:
+    from hexgate.adapters.providers.dialects.ollama_chat import OllamaEmbeddings
+
+    return OllamaEmbeddings(account.name)
+
+
+def entra(account: Account) -> Credential | None:
+    """A token of the identity that the process has, where no key is given."""
+    if account.api_key:
+        return None
+    from hexgate.adapters.providers.transports.azure import Entra
+
+    return Entra(account)
+
+
+def aws(account: Account) -> Credential | None:
+    """A signature, or the bearer token that an API key for Bedrock is."""
+    from hexgate.adapters.providers.transports.aws import credential
+
+    return credential(account)
+
+
+def google(account: Account) -> Credential | None:
+    from hexgate.adapters.providers.transports.google import GoogleToken
+
+    return GoogleToken(account)
+
+
+def openai_sdk(account: Account, base_url: str) -> OwnTransport:
+    from hexgate.adapters.providers.transports.openai_sdk import build
+
+    return build(account, base_url)
+
+
+def azure_sdk(account: Account, base_url: str) -> OwnTransport:
+    from hexgate.adapters.providers.transports.azure_sdk import build
+
+    return build(account, base_url)
+
+
+def anthropic_sdk(account: Account, base_url: str) -> OwnTransport:
+    from hexgate.adapters.providers.transports.anthropic_sdk import build
+
+    return build(account, base_url)
+
+
+def boto3_sdk(account: Account, base_url: str) -> OwnTransport:
+    from hexgate.adapters.providers.transports.boto3_sdk import build
+
+    return build(account, base_url)
+
+
+def vertex_sdk(account: Account, base_url: str) -> OwnTransport:
+    from hexgate.adapters.providers.transports.vertex_sdk import build
+
+    return build(account, base_url)
+
+
+def bedrock_url(account: Account) -> str:
+    """Where models answer. Source: the endpoints of `bedrock-runtime` in the AWS reference."""
+    return account.base_url or f"https://bedrock-runtime.{account.region}.amazonaws.com"
+
+
+def bedrock_control(account: Account) -> str:
+    """Where models are listed: an endpoint of its own, unless both are configured to be one."""
+    if account.control_url or account.base_url:
+        return account.control_url or account.base_url
+    return f"https://bedrock.{account.region}.amazonaws.com"
+
+
+def vertex_url(account: Account) -> str:
+    """Each location has a host; `global` has the one without a prefix."""
+    prefix = "" if account.location == "global" else f"{account.location}-"
+    return account.base_url or f"https://{prefix}aiplatform.googleapis.com"
+
+
+def like_openai(kind: str, url: str, *needs: str) -> Vendor:
+    """A server that speaks chat completions: all that is needed for one more of them."""
+    return Vendor(
+        kind=kind,
+        base_url=at(url),
+        dialect=compatible_chat,
+        embeddings=openai_embeddings,
+        headers=bearer,
+        sdk=openai_sdk,
+        extra="openai",
+        needs=needs,
+    )
 
 
 VENDORS: Mapping[str, Vendor] = {
     row.kind: row
     for row in (
         Vendor(
-            kind="openai", base_url="https://api.openai.com/v1", dialect=OpenAIChat, sdk="openai"
+            kind="openai",
+            base_url=at("https://api.openai.com/v1"),
+            dialect=openai_chat,
+            embeddings=openai_embeddings,
+            headers=bearer,
+            sdk=openai_sdk,
+            extra="openai",
+            needs=("api_key",),
+        ),
+        Vendor(
+            kind="azure",
+            base_url=at(""),
+            dialect=azure_chat,
+            embeddings=azure_embeddings,
+            headers=key_in("api-key"),
+            credential=entra,
+            sdk=azure_sdk,
+            extra="openai",
+            needs=("base_url",),
         ),
         Vendor(
             kind="anthropic",
-            base_url="https://api.anthropic.com",
-            dialect=AnthropicMessages,
-            headers=x_api_key,
-            sdk="anthropic",
+            base_url=at("https://api.anthropic.com"),
+            dialect=anthropic_messages,
+            headers=key_in("x-api-key"),
+            sdk=anthropic_sdk,
+            extra="anthropic",
+            needs=("api_key",),
         ),
         Vendor(
-            kind="ollama", base_url="http://127.0.0.1:11434", dialect=OllamaChat, needs_key=False
+            kind="cohere",
+            base_url=at("https://api.cohere.com"),
+            dialect=cohere_chat,
+            embeddings=cohere_embeddings,
+            headers=bearer,
+            needs=("api_key",),
         ),
         Vendor(
-            kind="openai_compatible",
-            base_url=None,
-            dialect=compatible,
-            sdk="openai",
-            needs_key=False,
+            kind="gemini",
+            base_url=at("https://generativelanguage.googleapis.com"),
+            dialect=gemini,
+            embeddings=gemini_embeddings,
+            headers=key_in("x-goog-api-key"),
+            needs=("api_key",),
         ),
         Vendor(
-            kind="groq",
-            base_url="https://api.groq.com/openai/v1",
-            dialect=compatible,
-            sdk="openai",
+            kind="vertex",
+            base_url=vertex_url,
+            dialect=vertex,
+            embeddings=vertex_embeddings,
+            headers=nothing,
+            credential=google,
+            sdk=vertex_sdk,
+            extra="vertex-sdk",
+            needs=("project", "location"),
         ),
         Vendor(
-            kind="mistral", base_url="https://api.mistral.ai/v1", dialect=compatible, sdk="openai"
+            kind="bedrock",
+            base_url=bedrock_url,
+            dialect=bedrock_converse,
+            embeddings=bedrock_embeddings,
+            headers=nothing,
+            credential=aws,
+            sdk=boto3_sdk,
+            extra="bedrock-sdk",
+            needs=("region",),
         ),
         Vendor(
-            kind="deepseek",
-            base_url="https://api.deepseek.com/v1",
-            dialect=compatible,
-            sdk="openai",
+            kind="ollama",
+            base_url=at("http://127.0.0.1:11434"),
+            dialect=ollama_chat,
+            embeddings=ollama_embeddings,
+            headers=bearer,
         ),
-        Vendor(kind="xai", base_url="https://api.x.ai/v1", dialect=compatible, sdk="openai"),
-        Vendor(
-            kind="vllm",
-            base_url="http://127.0.0.1:8000/v1",
-            dialect=compatible,
-            sdk="openai",
-            needs_key=False,
-        ),
-        Vendor(
-            kind="llamacpp",
-            base_url="http://127.0.0.1:8080/v1",
-            dialect=compatible,
-            sdk="openai",
-            needs_key=False,
-        ),
+        like_openai("openai_compatible", "", "base_url"),
+        like_openai("groq", "https://api.groq.com/openai/v1", "api_key"),
+        like_openai("mistral", "https://api.mistral.ai/v1", "api_key"),
+        like_openai("deepseek", "https://api.deepseek.com/v1", "api_key"),
+        like_openai("xai", "https://api.x.ai/v1", "api_key"),
+        like_openai("vllm", "http://127.0.0.1:8000/v1"),
+        like_openai("llamacpp", "http://127.0.0.1:8080/v1"),
     )
 }
-
-
-def build(
-    kind: str,
-    name: str,
-    *,
-    base_url: str,
-    api_key: str,
-    session: aiohttp.ClientSession,
-    transport: Literal["http", "sdk"] = "http",
-    organization: str = "",
-    max_body_bytes: int = MAX_BODY_BYTES,
-    monotonic: Callable[[], float] = SystemClock.monotonic,
-) -> tuple[Provider, Closer]:
-    """The provider `name` of `kind`, and what closes it; the session stays its maker's.
-
-    An empty `base_url` is the vendor's own. `transport` sdk imports the vendor's SDK here and now.
-    Raises ValueError, naming the key of `providers.<name>` that is wrong and what to do.
-    """
-    row = VENDORS.get(kind)
-    where = f"providers.{name}"
-    if row is None:
-        raise ValueError(f"{where}.kind is {kind!r}, expected one of {', '.join(VENDORS)}")
-    url = _url(row, where, base_url)
-    if row.needs_key and not api_key:
-        raise ValueError(f"{where}.api_key is missing; {kind} needs one, set it in the environment")
-    dialect = row.dialect(name)
-    if transport == "http":
-        headers = row.headers(api_key, organization)
-        wire = HttpTransport(session, url, headers, max_body_bytes, provider=name)
-        return WiredProvider(dialect, wire, monotonic=monotonic, provider=name), _nothing
-    client = _sdk(row, where)(
-        provider=name,
-        base_url=url,
-        api_key=api_key,
-        organization=organization,
-        max_body_bytes=max_body_bytes,
-    )
-    return WiredProvider(dialect, client, monotonic=monotonic, provider=name), client.aclose
-
-
-def _url(row: Vendor, where: str, base_url: str) -> str:
-    url = base_url or row.base_url
-    if not url:
-        raise ValueError(f"{where}.base_url is missing; {row.kind} has no default, set it")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ValueError(f"{where}.base_url must be an http(s) URL with a host and no user")
-    return url
-
-
-def _sdk(row: Vendor, where: str) -> Callable[..., SdkTransport]:
-    if not row.sdk:
-        raise ValueError(f"{where}.transport is 'sdk', but {row.kind} has no SDK here; use 'http'")
-    try:
-        importlib.import_module(row.sdk)
-    except ImportError as missing:
-        raise ValueError(
-            f"{where}.transport is 'sdk', but the package {row.sdk} is not installed; "
-            f"install hexgate[{row.sdk}] or use 'http'"
-        ) from missing
-    if row.sdk == "openai":
-        from hexgate.adapters.providers.transports import openai_sdk
-
-        return openai_sdk.build
-    from hexgate.adapters.providers.transports import anthropic_sdk
-
-    return anthropic_sdk.build
-
-
-async def _nothing() -> None:
-    """The session is closed by who made it."""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hexgate.domain.answer import Chunk, Completion, Warned
-from hexgate.domain.call import Call, Timeouts
+from hexgate.domain.call import ChatCall, EmbedCall, Timeouts
+from hexgate.domain.chat import Media
+from hexgate.domain.embed import Embedded
 from hexgate.domain.errors import GatewayError
 from hexgate.domain.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """What a dialect wants sent: a POST of `payload` as JSON to the base URL plus `path`."""
+    """What a dialect wants sent: `payload` as JSON, to the base URL plus `path`.
+
+    A path that is a URL of its own is used as it is. A GET has no payload.
+    """
 
     path: str
-    payload: JsonObject
+    payload: JsonObject = field(default_factory=dict)
     warnings: tuple[Warned, ...] = ()  # settings that were dropped or changed on the way
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: Literal["POST", "GET"] = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +81,51 @@ class Transport(Protocol):
         ...
 
 
-class Reader(Protocol):
-    """Reads one stream: bytes in, chunks out. Any split of the bytes gives the same chunks.
+class Credential(Protocol):
+    """What proves to a provider who asks, where that is more than a header that never changes."""
 
-    Adjacent text deltas that arrive in one `feed` are merged into one chunk.
-    """
+    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+        """The headers that one request needs. Raises CredentialRejected or Unreachable.
 
-    def feed(self, data: bytes) -> Sequence[Chunk]:
-        """Chunks completed by these bytes.
-
-        Raises a GatewayError on an error event, on bytes that make no sense (BadResponse), and on
-        a line longer than the bound (BadResponse).
+        Whatever blocks runs in a thread, and a token is fetched once for all who wait for it.
         """
         ...
 
+
+class Reader(Protocol):
+    """Reads one stream: bytes in, chunks out. Any split of the bytes gives the same chunks.
+
+    Adjacent text deltas that arrive in one `feed` are merged into one chunk. Neither method
+    raises: what came before a failure is returned, and the failure is in `failure`.
+    """
+
+    @property
+    def failure(self) -> GatewayError | None:
+        """What ended the answer after the last chunks: an error event, or bytes without sense."""
+        ...
+
+    def feed(self, data: bytes) -> Sequence[Chunk]:
+        """Chunks completed by these bytes."""
+        ...
+
     def end(self) -> Sequence[Chunk]:
-        """The body has ended: the last chunks, or BadResponse without the terminal marker."""
+        """The body has ended: the last chunks. Without the terminal marker that is a failure."""
         ...
 
 
 class Dialect(Protocol):
     """One wire format: pure functions of a call. Never raises but GatewayErrors."""
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest:
+    def request(self, call: ChatCall, *, stream: bool) -> WireRequest:
         """Translate; raises Unsupported, naming the field, for what cannot be said or dropped."""
+        ...
+
+    def fetches(self, media: Media) -> bool:
+        """Whether the provider fetches this link itself; else the gateway does, where it may."""
+        ...
+
+    def check(self) -> WireRequest:
+        """A request that costs nothing and that only a good credential gets a 2xx for."""
         ...
 
     def completion(self, response: WireResponse) -> Completion:
@@ -115,4 +142,19 @@ class Dialect(Protocol):
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """The provider's own request identifier, or empty."""
+        ...
+
+
+class Embeddings(Protocol):
+    """How one wire embeds: pure functions of a call. Never raises but GatewayErrors."""
+
+    def requests(self, call: EmbedCall) -> Sequence[WireRequest]:
+        """As few requests as the wire takes, in the order of the inputs.
+
+        Raises Unsupported, naming the field, for what cannot be said.
+        """
+        ...
+
+    def vectors(self, responses: Sequence[WireResponse]) -> Embedded:
+        """Translate the whole answers, all with a 2xx status; raises BadResponse."""
         ...

@@ -9,10 +9,26 @@ from contextlib import suppress
 from typing import Self
 
 from hexgate.adapters.providers.failures import timed_out
-from hexgate.adapters.providers.wire import Dialect, Reader, Transport, WireResponse, WireStream
+from hexgate.adapters.providers.side_by_side import together
+from hexgate.adapters.providers.wire import (
+    Dialect,
+    Embeddings,
+    Reader,
+    Transport,
+    WireResponse,
+    WireStream,
+)
 from hexgate.domain.answer import OUTPUT, Chunk, Completion, Finished, Warned
-from hexgate.domain.call import Call, Timeouts
-from hexgate.domain.errors import BadResponse, GatewayError, TimedOut, Unwell
+from hexgate.domain.call import Call, ChatCall, EmbedCall, Timeouts
+from hexgate.domain.embed import Embedded
+from hexgate.domain.errors import (
+    BadResponse,
+    GatewayError,
+    TimedOut,
+    Unsupported,
+    Unwell,
+    Violation,
+)
 
 # How long, and how often, to wait for the end of a body after its terminal marker, so that the
 # connection can be used again. A new connection costs more than that, but not much more.
@@ -30,13 +46,15 @@ class WiredProvider:
         *,
         monotonic: Callable[[], float],
         provider: str = "the provider",
+        embeddings: Embeddings | None = None,
     ) -> None:
+        self._embeddings = embeddings
         self._dialect = dialect
         self._transport = transport
         self._monotonic = monotonic
         self._provider = provider
 
-    async def complete(self, call: Call) -> Completion:
+    async def complete(self, call: ChatCall) -> Completion:
         """See Provider."""
         request = self._dialect.request(call, stream=False)
         response = await self._transport.send(request, call.timeouts.whole())
@@ -51,7 +69,7 @@ class WiredProvider:
             raw_json=raw,
         )
 
-    async def open(self, call: Call) -> WiredStream:
+    async def open(self, call: ChatCall) -> WiredStream:
         """See Provider. Whatever comes before the first output is kept and delivered first."""
         request = self._dialect.request(call, stream=True)
         started = self._monotonic()
@@ -74,7 +92,37 @@ class WiredProvider:
             raise
         return stream
 
-    async def _admit(self, wire: WireStream, call: Call) -> None:
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """See Provider. Inputs beyond what one request takes go out in several, side by side."""
+        if self._embeddings is None:
+            raise Unsupported(
+                f"{self._provider} has no embeddings; choose another provider",
+                (Violation("model", "has no embeddings", "UNSUPPORTED"),),
+                metadata={"model": call.model, "capability": "embeddings"},
+            )
+        requests = self._embeddings.requests(call)
+        responses = await together(self._transport, requests, call.timeouts.whole())
+        for response in responses:
+            if not 200 <= response.status < 300:
+                raise self._refusal(response, call)
+        answer = self._embeddings.vectors(responses)
+        warnings = tuple(dict.fromkeys(w for request in requests for w in request.warnings))
+        return dataclasses.replace(
+            answer,
+            warnings=(*warnings, *answer.warnings),
+            request_id=answer.request_id or self._dialect.request_id(responses[0].headers),
+        )
+
+    async def check(self, timeouts: Timeouts) -> None:
+        """Ask for what costs nothing: returns when the provider accepts the gateway's credential.
+
+        Raises a GatewayError that says why not.
+        """
+        response = await self._transport.send(self._dialect.check(), timeouts.whole())
+        if not 200 <= response.status < 300:
+            raise self._refusal(response)
+
+    async def _admit(self, wire: WireStream, call: ChatCall) -> None:
         """Raise what an answer means that is no stream."""
         if not 200 <= wire.status < 300:
             pieces = []
@@ -82,11 +130,12 @@ class WiredProvider:
                 pieces.append(piece)
             raise self._refusal(WireResponse(wire.status, wire.headers, b"".join(pieces)), call)
 
-    def _refusal(self, response: WireResponse, call: Call) -> GatewayError:
+    def _refusal(self, response: WireResponse, call: Call | None = None) -> GatewayError:
         if response.status >= 400:
             error = self._dialect.error(response)
             # The wire's answer seldom repeats which model was asked.
-            error.metadata.setdefault("model", call.model)
+            if call is not None:
+                error.metadata.setdefault("model", call.model)
             return error
         status = str(response.status)
         text = f"{self._provider} answered with status {status}; check its base_url"
@@ -166,6 +215,8 @@ class WiredStream:
     async def _fill(self) -> None:
         """Take in what one read brings; after any failure the stream is closed."""
         try:
+            if (failure := self._reader.failure) is not None:
+                raise failure  # noqa: TRY301 - what it came behind has been delivered
             data = await self._read()
             self._take(self._reader.feed(data) if data else self._end())
         except BaseException:
@@ -191,7 +242,9 @@ class WiredStream:
 
     def _end(self) -> Sequence[Chunk]:
         chunks = self._reader.end()
-        if not any(isinstance(chunk, Finished) for chunk in chunks):
+        if self._reader.failure is None and not any(
+            isinstance(chunk, Finished) for chunk in chunks
+        ):
             text = f"{self._provider} ended its stream without a terminal marker"
             raise BadResponse(text, metadata={"provider": self._provider})
         return chunks

@@ -1,79 +1,58 @@
-"""Which wire a path belongs to, and what is found there."""
+"""What is found at which path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-from hexgate.adapters.simulator.anthropic.wire import Anthropic
-from hexgate.adapters.simulator.ollama.wire import Ollama
-from hexgate.adapters.simulator.openai.wire import OpenAI
-from hexgate.adapters.simulator.wire import Refused, Wire, Wrong
-
-_OPENAI, _ANTHROPIC, _OLLAMA = OpenAI(), Anthropic(), Ollama()
-_MODELS = "/v1/models"
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request for something other than an answer. `name` is the last step of the path."""
+    """One request. `names` are the named steps of its path, decoded; header names are lower case.
 
-    name: str
+    `path` begins below where the wire is mounted and is as it came, not decoded.
+    """
+
+    method: str
+    path: str
     body: bytes
     headers: Mapping[str, str]
     query: Mapping[str, str]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method, and what it gives: bodies of JSON, or answers of models where `say` is None."""
+    """What a method gives at the paths that match: bodies of JSON, or where `say` is None answers.
+
+    A pattern is matched against the whole path, still encoded, so that a slash in a name is none.
+    """
 
     method: str
-    wire: Wire
+    pattern: re.Pattern[str]
     say: Callable[[Visit], bytes] | None = None
 
 
-_FIXED = {
-    "/v1/chat/completions": Route("POST", _OPENAI),
-    "/v1/messages": Route("POST", _ANTHROPIC),
-    "/v1/messages/count_tokens": Route(
-        "POST", _ANTHROPIC, lambda visit: _ANTHROPIC.count(visit.body, visit.headers)
-    ),
-    "/api/chat": Route("POST", _OLLAMA),
-    "/api/show": Route("POST", _OLLAMA, lambda visit: _OLLAMA.show(visit.body)),
-    "/api/tags": Route("GET", _OLLAMA, lambda _visit: _OLLAMA.tags()),
-    "/api/ps": Route("GET", _OLLAMA, lambda _visit: _OLLAMA.running()),
-    "/api/version": Route("GET", _OLLAMA, lambda _visit: _OLLAMA.version()),
-}
-# Two vendors list their models in the same place; only one of them has a version header.
-_LISTS: dict[bool, tuple[Route, Route]] = {
-    True: (
-        Route("GET", _ANTHROPIC, lambda visit: _ANTHROPIC.listing(visit.query)),
-        Route("GET", _ANTHROPIC, lambda visit: _ANTHROPIC.listed(visit.name)),
-    ),
-    False: (
-        Route("GET", _OPENAI, lambda _visit: _OPENAI.listing()),
-        Route("GET", _OPENAI, lambda visit: _OPENAI.listed(visit.name)),
-    ),
-}
+def answers(path: str) -> Route:
+    """Answers of models are given for a POST to this path, a pattern."""
+    return Route("POST", re.compile(path))
 
 
-def wire_of(path: str, headers: Mapping[str, str]) -> Wire:
-    """The wire in which even a path that does not exist is refused."""
-    if path.startswith("/api/"):
-        return _OLLAMA
-    if path.startswith("/v1/messages") or "anthropic-version" in headers:
-        return _ANTHROPIC
-    return _OPENAI
+def gives(method: str, path: str, say: Callable[[Visit], bytes]) -> Route:
+    """`say` has what this path, a pattern, gives."""
+    return Route(method, re.compile(path), say)
 
 
-def find(method: str, path: str, headers: Mapping[str, str]) -> Route:
-    """What is at a path. Raises Refused."""
-    route = _FIXED.get(path)
-    if route is None and (path == _MODELS or path.startswith(_MODELS + "/")):
-        route = _LISTS["anthropic-version" in headers][path != _MODELS]
-    if route is None:
-        raise Refused(Wrong.NO_ROUTE)
-    if route.method != method:
-        raise Refused(Wrong.NO_METHOD, headers={"allow": route.method})
-    return route
+def find(routes: Sequence[Route], method: str, path: str) -> tuple[Route | None, Mapping[str, str]]:
+    """The route of a path and its names; no route but names that tell the allowed method under
+    `allow` where only the method is wrong, and no names where there is no such path.
+    """
+    wrong: dict[str, str] = {}
+    for route in routes:
+        if match := route.pattern.fullmatch(path):
+            if route.method == method:
+                return route, {key: unquote(name) for key, name in match.groupdict("").items()}
+            wrong = {"allow": route.method}
+    return None, wrong

@@ -1,4 +1,4 @@
-"""The simulator: one server on the loopback interface that speaks three wires."""
+"""The simulator: one server on the loopback interface that speaks every wire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from hexgate.adapters.simulator import models, spoil
 from hexgate.adapters.simulator.dice import Dice
 from hexgate.adapters.simulator.faults import OK, Fault, Plan, all_named, planned
 from hexgate.adapters.simulator.memory import Memory
-from hexgate.adapters.simulator.routes import Visit, find, wire_of
+from hexgate.adapters.simulator.mounts import MOUNTS
+from hexgate.adapters.simulator.routes import Route, Visit, find
 from hexgate.adapters.simulator.sending import Outgoing, Sender, Sent
 from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wire, Wrong
 from hexgate.domain.json import Json
@@ -188,19 +189,17 @@ class Simulator:
         token = Dice(f"origin {self._seed} {self._number}").token(24)
         origin = Origin(self._number, token, self._clock.now())
         headers = {name.lower(): value for name, value in request.headers.items()}
-        wire = wire_of(request.path, headers)
+        wire, path = MOUNTS.wire(request.rel_url.raw_path, headers)
         try:
             body = await self._read(request, headers)
-            route = find(request.method, request.path, headers)
+            route, names = _route(wire, request.method, path)
             wire.admit(headers)
             if request.method == "POST":
                 _check_type(headers)
+            visit = Visit(request.method, path, body, headers, request.query, names)
             if route.say is None:
-                exchange = wire.read(body, headers, origin)
-                return await self._answer(request, wire, exchange, origin)
-            name = request.path.rpartition("/")[2]
-            listing = route.say(Visit(name, body, headers, request.query))
-            return _json(Error(200, listing, wire.headers(None, origin)))
+                return await self._answer(request, wire, wire.read(visit, origin), origin)
+            return _json(Error(200, route.say(visit), wire.headers(None, origin)))
         except Refused as refused:
             return _json(wire.error(refused, origin))
 
@@ -258,6 +257,13 @@ def _push(queue: asyncio.Queue[T], item: T) -> None:
     if queue.full():
         queue.get_nowait()
     queue.put_nowait(item)
+
+
+def _route(wire: Wire, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
+    route, names = find(wire.routes, method, path)
+    if route is None:
+        raise Refused(Wrong.NO_METHOD if names else Wrong.NO_ROUTE, headers=names)
+    return route, names
 
 
 def _check_type(headers: Mapping[str, str]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from hexgate.adapters.simulator.answer import Answer
 from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
+from hexgate.adapters.simulator.routes import Route, Visit
 
 
 class Wrong(enum.Enum):
@@ -120,11 +121,16 @@ class Wire(Protocol):
         """The media type of a stream."""
         ...
 
+    @property
+    def routes(self) -> Sequence[Route]:
+        """What is found where, below the place where the wire is mounted; the first match wins."""
+        ...
+
     def admit(self, headers: Mapping[str, str]) -> None:
         """Check the credential and the wire's own headers (lower case). Raises Refused."""
         ...
 
-    def read(self, body: bytes, headers: Mapping[str, str], origin: Origin, /) -> Exchange:
+    def read(self, visit: Visit, origin: Origin, /) -> Exchange:
         """Check and understand a request for an answer. Raises Refused."""
         ...
 

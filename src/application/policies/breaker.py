@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hexgate.application.policies.around import Around
+from collections.abc import Awaitable, Callable
+
+from hexgate.application.policies.around import Around, C, W
 from hexgate.application.policies.tail import Tailed
-from hexgate.domain.answer import Completion, Finished
-from hexgate.domain.call import Call
+from hexgate.domain.answer import Finished
+from hexgate.domain.call import Call, ChatCall
 from hexgate.domain.errors import CircuitOpen, TimedOut, Unwell
 from hexgate.ports.breaker import Breaker, Outcome, Permit
 from hexgate.ports.provider import Provider, Stream
@@ -24,19 +26,19 @@ class Guarded(Around):
         self._breaker = breaker
         self._provider = provider
 
-    async def complete(self, call: Call) -> Completion:
-        """See Provider. Raises CircuitOpen."""
+    async def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> W:
+        """See Around. Raises CircuitOpen."""
         permit = self._breaker.admit(self._key(call))
         try:
-            completion = await self._inner.complete(call)
+            answer = await go(call)
         except BaseException as error:
             permit.settle(verdict(error, call))
             raise
         permit.settle(Outcome.SUCCESS)
-        return completion
+        return answer
 
-    async def open(self, call: Call) -> Stream:
-        """See Provider. Raises CircuitOpen."""
+    async def opening(self, call: ChatCall) -> Stream:
+        """See Around. Raises CircuitOpen."""
         permit = self._breaker.admit(self._key(call))
         try:
             stream = await self._inner.open(call)

@@ -8,7 +8,8 @@ from typing import Self
 
 from hexgate.domain.answer import Chunk, Completion, Finish, Finished, TextDelta, Warned
 from hexgate.domain.assemble import Assembler, chunks
-from hexgate.domain.call import CacheMode, Call
+from hexgate.domain.call import CacheMode, ChatCall, EmbedCall
+from hexgate.domain.embed import Embedded
 from hexgate.domain.fingerprint import fingerprint
 from hexgate.ports.cache import CompletionCache
 from hexgate.ports.provider import Provider, Stream
@@ -28,26 +29,30 @@ class Cached:
         self._default = default
         self._ttl_s = ttl_s
 
-    async def hit(self, call: Call) -> Completion | None:
+    async def hit(self, call: ChatCall) -> Completion | None:
         """The earlier answer to the same request, or None."""
         return await self._cache.get(fingerprint(call)) if self._mode(call).reads else None
 
-    async def complete(self, call: Call) -> Completion:
+    async def complete(self, call: ChatCall) -> Completion:
         """See Provider. Asks the provider, then keeps the answer as the call's policy says."""
         completion = await self._inner.complete(call)
         if self._mode(call).writes:
             await self.keep(call, completion)
         return completion
 
-    async def open(self, call: Call) -> Stream:
+    async def open(self, call: ChatCall) -> Stream:
         """See Provider. A stream is kept once it has finished."""
         stream = await self._inner.open(call)
         return _Kept(stream, self, call) if self._mode(call).writes else stream
 
-    def _mode(self, call: Call) -> CacheMode:
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """See Provider. Vectors are not kept."""
+        return await self._inner.embed(call)
+
+    def _mode(self, call: ChatCall) -> CacheMode:
         return call.options.cache_mode or self._default
 
-    async def keep(self, call: Call, completion: Completion) -> None:
+    async def keep(self, call: ChatCall, completion: Completion) -> None:
         """Keep an answer that the model ended by itself."""
         if completion.finish in _KEPT:
             ttl_s = call.options.cache_ttl_s or self._ttl_s
@@ -57,7 +62,7 @@ class Cached:
 class _Kept:
     """A stream that is assembled on the way and kept when it finishes."""
 
-    def __init__(self, inner: Stream, cached: Cached, call: Call) -> None:
+    def __init__(self, inner: Stream, cached: Cached, call: ChatCall) -> None:
         self._inner = inner
         self._cached = cached
         self._call = call

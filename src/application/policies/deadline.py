@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from hexgate.application.policies.around import Around
-from hexgate.domain.answer import Completion
-from hexgate.domain.call import Call
+from hexgate.application.policies.around import Around, C, W
+from hexgate.domain.call import ChatCall
 from hexgate.domain.errors import DeadlineExceeded, TimedOut
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider, Stream
@@ -20,18 +20,18 @@ class Timed(Around):
         self._provider = provider
         self._clock = clock
 
-    async def complete(self, call: Call) -> Completion:
-        """See Provider. Raises TimedOut (phase attempt) or DeadlineExceeded."""
+    async def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> W:
+        """See Around. Raises TimedOut (phase attempt) or DeadlineExceeded."""
         limit_s = call.timeouts.attempt_s
         left_s = call.deadline - self._clock.monotonic()
         try:
             async with asyncio.timeout(min(limit_s, left_s)):
-                return await self._inner.complete(call)
+                return await go(call)
         except TimeoutError as error:
             raise self._late("attempt", limit_s, left_s) from error
 
-    async def open(self, call: Call) -> Stream:
-        """See Provider. Raises TimedOut (phase first_token) or DeadlineExceeded."""
+    async def opening(self, call: ChatCall) -> Stream:
+        """See Around. Raises TimedOut (phase first_token) or DeadlineExceeded."""
         limit_s = call.timeouts.first_token_s
         left_s = call.deadline - self._clock.monotonic()
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from hexgate.application.policies.around import T
+from hexgate.application.policies.around import C, T
 from hexgate.domain.answer import Completion
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall, EmbedCall
+from hexgate.domain.embed import Embedded
 from hexgate.domain.errors import AllTargetsFailed, RateLimited, Unserved
 from hexgate.ports.provider import Provider, Stream
 
@@ -17,17 +18,19 @@ class Fallback:
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._providers = providers
 
-    async def complete(self, call: Call) -> Completion:
+    async def complete(self, call: ChatCall) -> Completion:
         """See Provider. Raises AllTargetsFailed when several targets failed, else the one error."""
         return await self._first(call, lambda provider: provider.complete)
 
-    async def open(self, call: Call) -> Stream:
+    async def open(self, call: ChatCall) -> Stream:
         """See Provider. Raises as `complete` does."""
         return await self._first(call, lambda provider: provider.open)
 
-    async def _first(
-        self, call: Call, way: Callable[[Provider], Callable[[Call], Awaitable[T]]]
-    ) -> T:
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """See Provider. Raises as `complete` does."""
+        return await self._first(call, lambda provider: provider.embed)
+
+    async def _first(self, call: C, way: Callable[[Provider], Callable[[C], Awaitable[T]]]) -> T:
         failures: list[Unserved | RateLimited] = []
         for place, hop in enumerate(call.hops):
             try:

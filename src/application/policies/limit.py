@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hexgate.application.policies.around import Around
+from collections.abc import Awaitable, Callable
+
+from hexgate.application.policies.around import Around, C, W
 from hexgate.application.policies.tail import Tailed
-from hexgate.domain.answer import Completion, Finished
-from hexgate.domain.call import Call
+from hexgate.domain.answer import Finished
+from hexgate.domain.call import Call, ChatCall
 from hexgate.domain.usage import Usage
 from hexgate.ports.limiter import Lease, Limiter
 from hexgate.ports.provider import Provider, Stream
@@ -19,19 +21,19 @@ class Limited(Around):
         self._limiter = limiter
         self._key = key
 
-    async def complete(self, call: Call) -> Completion:
-        """See Provider. Raises RateLimited."""
+    async def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> W:
+        """See Around. Raises RateLimited."""
         lease = await self._acquire(call)
         used = call.input_tokens
         try:
-            completion = await self._inner.complete(call)
-            used = _tokens(completion.usage, call)
+            answer = await go(call)
+            used = _tokens(answer.usage, call)
         finally:
             await lease.settle(used)
-        return completion
+        return answer
 
-    async def open(self, call: Call) -> Stream:
-        """See Provider. Raises RateLimited. The slot is held until the stream ends."""
+    async def opening(self, call: ChatCall) -> Stream:
+        """See Around. Raises RateLimited. The slot is held until the stream ends."""
         lease = await self._acquire(call)
         try:
             stream = await self._inner.open(call)

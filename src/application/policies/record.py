@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from hexgate.application.policies.around import Around, T
+from hexgate.application.policies.around import Around, C, T
 from hexgate.domain.call import Attempt, Call
 from hexgate.domain.errors import GatewayError, Unserved
 from hexgate.ports.clock import Clock
@@ -19,7 +19,7 @@ class Recorded(Around):
         self._provider = provider
         self._clock = clock
 
-    async def attempt(self, call: Call, go: Callable[[Call], Awaitable[T]]) -> T:
+    async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
         """Note provider, outcome and duration. Whoever repeats asks the budget first."""
         call.attempts.take()
         started = self._clock.monotonic()

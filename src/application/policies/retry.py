@@ -9,7 +9,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base, wait_random_exponential
 
-from hexgate.application.policies.around import Around, T
+from hexgate.application.policies.around import Around, C, T
 from hexgate.domain.call import Call
 from hexgate.domain.errors import CircuitOpen, Transient
 from hexgate.ports.clock import Clock
@@ -42,7 +42,7 @@ class Retried(Around):
         backoff = wait_random_exponential(multiplier=rules.base_s, max=rules.max_s)
         self._wait = _AsAsked(backoff, rules.spread, random)
 
-    async def attempt(self, call: Call, go: Callable[[Call], Awaitable[T]]) -> T:
+    async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
         """The first attempt runs outside tenacity, so the common case pays nothing for it."""
         try:
             return await go(call)
@@ -51,7 +51,7 @@ class Retried(Around):
                 raise
             first, failed = error, [error]
 
-        async def replay_then_go(call: Call) -> T:
+        async def replay_then_go(call: C) -> T:
             # tenacity has to see the first failure, or it would skip the first wait.
             if failed:
                 raise failed.pop()

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from hexgate.adapters.providers.account import Account
+from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
-from hexgate.adapters.providers.vendors import VENDORS, build
+from hexgate.adapters.providers.vendors import VENDORS
 from hexgate.domain.errors import GatewayError
 from hexgate.entrypoints.settings import KINDS
 from tests import fakes
@@ -21,7 +23,7 @@ async def made(**wish: Any) -> str:
     async with open_session() as session:
         fields = {"kind": "openai", "name": "main", "base_url": "", "api_key": KEY}
         with pytest.raises(ValueError) as raised:
-            build(**{**fields, **wish}, session=session)
+            open_provider(Account(**{**fields, **wish}), session)
     assert KEY not in str(raised.value)
     return str(raised.value)
 
@@ -75,15 +77,15 @@ async def test_ollama_is_asked_by_its_own_protocol() -> None:
 async def asked(kind: str, transport: Any) -> str:
     """The head of the request that a call makes."""
     async with RawServer(whole(b"{}", "500 No")) as server, open_session() as session:
-        provider, close = build(
-            kind,
-            "main",
+        account = Account(
+            kind=kind,
+            name="main",
             base_url=server.url,
             api_key=KEY,
             transport=transport,
-            session=session,
             organization="org-1",
         )
+        provider, close = open_provider(account, session)
         with pytest.raises(GatewayError, match="main"):
             await provider.complete(fakes.call(model="some-model"))
         await close()

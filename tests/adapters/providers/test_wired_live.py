@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.transports import anthropic_sdk
 from hexgate.adapters.providers.transports.http import HttpTransport, open_session
 from hexgate.adapters.providers.wire import Transport
@@ -103,6 +104,7 @@ class Either:
     def __post_init__(self) -> None:
         self.complete = self.unary.complete
         self.open = self.streamed.open
+        self.embed = self.unary.embed
 
 
 class TestOverHttp(Live):
@@ -115,9 +117,7 @@ class TestOverTheSdk(Live):
     @asynccontextmanager
     async def transport(self, url: str) -> AsyncIterator[Transport]:
         """Over the Anthropic SDK."""
-        made = anthropic_sdk.build(
-            provider="p", base_url=url, api_key="k", max_body_bytes=1_000_000
-        )
+        made = anthropic_sdk.build(Account(kind="anthropic", name="p", api_key="k"), url)
         yield made
         await made.aclose()
 

@@ -17,7 +17,8 @@ from hexgate.domain.answer import (
     Finished,
     TextDelta,
 )
-from hexgate.domain.call import Call, Timeouts
+from hexgate.domain.call import ChatCall, Timeouts
+from hexgate.domain.errors import GatewayError
 from tests import fakes
 
 DATA = Path(__file__).parents[2] / "data" / "anthropic_messages"
@@ -81,7 +82,7 @@ class ScriptedWire:
         self.closed = True
 
 
-def ask(**fields: Any) -> Call:
+def ask(**fields: Any) -> ChatCall:
     """A call to a model of the recorded kind."""
     return fakes.call(**{"model": "claude-sonnet-5", **fields})
 
@@ -107,6 +108,8 @@ class Chatty(AnthropicMessages):
 
 class ChattyReader:
     """Says everything at once."""
+
+    failure: GatewayError | None = None
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """See Reader."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client
 from hexgate.adapters.providers.wire import WireRequest
 
@@ -11,28 +12,17 @@ if TYPE_CHECKING:
     import httpx2
 
 
-def build(
-    *,
-    provider: str,
-    base_url: str,
-    api_key: str,
-    organization: str = "",
-    max_body_bytes: int,
-) -> SdkTransport:
-    """Make the client; this imports the SDK, which takes two seconds. `base_url` has no `/v1`.
-
-    A key of this API belongs to one organization, so `organization` has no use here.
-    """
+def build(account: Account, base_url: str) -> SdkTransport:
+    """Make the client; this imports the SDK, which takes two seconds. `base_url` has no `/v1`."""
     import httpx2
     from anthropic import AsyncAnthropic, AsyncStream
 
-    del organization
     client = AsyncAnthropic(
-        api_key=api_key,
+        api_key=account.api_key,
         base_url=base_url,
         max_retries=0,
         timeout=httpx2.Timeout(None, connect=5.0),
-        http_client=http_client(provider, max_body_bytes),
+        http_client=http_client(account.name, account.max_body_bytes),
         open_telemetry=False,
     )
 
@@ -48,4 +38,6 @@ def build(
         # Asked for an httpx2.Response, the SDK returns it unread, whatever its overloads say.
         return cast("httpx2.Response", response)
 
-    return SdkTransport(post, client.close, provider=provider, max_body_bytes=max_body_bytes)
+    return SdkTransport(
+        post, client.close, provider=account.name, max_body_bytes=account.max_body_bytes
+    )

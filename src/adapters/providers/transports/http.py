@@ -15,17 +15,18 @@ from aiohttp.http_exceptions import (
 )
 from yarl import URL
 
+from hexgate.adapters.providers.account import MAX_BODY_BYTES
 from hexgate.adapters.providers.failures import timed_out, too_large
-from hexgate.adapters.providers.wire import WireRequest, WireResponse
+from hexgate.adapters.providers.wire import Credential, WireRequest, WireResponse
 from hexgate.domain.call import Timeouts
 from hexgate.domain.errors import BadResponse, GatewayError, Unreachable, Unserved
 
-MAX_BODY_BYTES = 32 << 20
 _MAX_HEADER_LINE = 16 << 10
 _MAX_HEADERS = 200
 _READ_BUFFER = 64 << 10
 _KEEPALIVE_S = 60.0
 _LARGE = 1 << 20  # above this, aiohttp wants a body it can send in pieces
+_WHOLE = ("http://", "https://")
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -47,9 +48,9 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class HttpTransport:
-    """POSTs JSON to `base_url` plus a path. The session stays its maker's to close.
+    """Sends JSON to `base_url` plus a path. The session stays its maker's to close.
 
-    `headers` carry the credential and lose against a request's own of the same name.
+    `headers` lose against a request's own of the same name, and these against the `credential`'s.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class HttpTransport:
         max_body_bytes: int = MAX_BODY_BYTES,
         *,
         provider: str = "the provider",
+        credential: Credential | None = None,
     ) -> None:
         self._session = session
+        self._credential = credential
         self._base = base_url.rstrip("/")
         self._headers = {
             "Content-Type": "application/json",
@@ -88,15 +91,21 @@ class HttpTransport:
 
     async def open(self, request: WireRequest, timeouts: Timeouts) -> HttpStream:
         """See Transport."""
-        body = _ENCODER.encode(request.payload)
+        body = _ENCODER.encode(request.payload) if request.method == "POST" else b""
+        url = self._url(request.path)
+        headers = {**self._headers, **request.headers} if request.headers else self._headers
+        if self._credential is not None:
+            proof = await self._credential.headers(request.method, str(url), body)
+            headers = {**headers, **proof}
         limits = aiohttp.ClientTimeout(
             total=timeouts.attempt_s, connect=timeouts.connect_s, sock_read=timeouts.first_token_s
         )
         with self._opening:
-            response = await self._session.post(
-                self._url(request.path),
+            response = await self._session.request(
+                request.method,
+                url,
                 data=io.BytesIO(body) if len(body) > _LARGE else body,
-                headers={**self._headers, **request.headers} if request.headers else self._headers,
+                headers=headers,
                 allow_redirects=False,
                 timeout=limits,
             )
@@ -111,7 +120,9 @@ class HttpTransport:
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)
         if url is None:
-            url = self._urls[path] = URL(self._base + path)
+            text = path if path.startswith(_WHOLE) else self._base + path
+            # Encoded by the dialect: a model's name may hold what a URL gives a meaning to.
+            url = self._urls[path] = URL(text, encoded=True)
         return url
 
 

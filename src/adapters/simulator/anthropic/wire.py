@@ -12,6 +12,7 @@ from hexgate.adapters.simulator.anthropic.answers import Chat, dumped, event
 from hexgate.adapters.simulator.anthropic.checks import NEW_VERSION, OLD_VERSION, invalid
 from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
+from hexgate.adapters.simulator.routes import Visit, answers, gives
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
 
@@ -57,6 +58,16 @@ class Anthropic:
 
     stream_type = "text/event-stream; charset=utf-8"
 
+    def __init__(self) -> None:
+        self.routes = (
+            answers("/v1/messages"),
+            gives("POST", "/v1/messages/count_tokens", lambda v: self.count(v.body, v.headers)),
+            gives("GET", "/v1/models", lambda visit: self.listing(visit.query)),
+            gives(
+                "GET", "/v1/models/(?P<model>.+)", lambda visit: self.listed(visit.names["model"])
+            ),
+        )
+
     def admit(self, headers: Mapping[str, str]) -> None:
         """Any key but `invalid`, in either header; a version that exists."""
         kind, _, token = headers.get("authorization", "").partition(" ")
@@ -71,9 +82,9 @@ class Anthropic:
         if version not in (OLD_VERSION, NEW_VERSION):
             raise invalid(f'anthropic-version: "{version[:32]}" is not a valid version')
 
-    def read(self, body: bytes, headers: Mapping[str, str], origin: Origin) -> Chat:
+    def read(self, visit: Visit, origin: Origin) -> Chat:
         """See Wire."""
-        request = reading.read(body, headers["anthropic-version"])
+        request = reading.read(visit.body, visit.headers["anthropic-version"])
         if not models.known(request.model):
             raise self.unknown(request.model)
         ask = reading.ask(request)

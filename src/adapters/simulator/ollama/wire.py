@@ -13,6 +13,7 @@ from hexgate.adapters.simulator.ollama import reading
 from hexgate.adapters.simulator.ollama import requests as wire
 from hexgate.adapters.simulator.ollama.answers import Chat, dumped
 from hexgate.adapters.simulator.problem import Problem, decoded
+from hexgate.adapters.simulator.routes import Visit, answers, gives
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
 
@@ -47,14 +48,23 @@ class Ollama:
 
     stream_type = "application/x-ndjson"
 
+    def __init__(self) -> None:
+        self.routes = (
+            answers("/api/chat"),
+            gives("POST", "/api/show", lambda visit: self.show(visit.body)),
+            gives("GET", "/api/tags", lambda _visit: self.tags()),
+            gives("GET", "/api/ps", lambda _visit: self.running()),
+            gives("GET", "/api/version", lambda _visit: self.version()),
+        )
+
     def admit(self, headers: Mapping[str, str]) -> None:
         """No key is needed; `invalid` is nevertheless the wrong one."""
         if headers.get("authorization", "").partition(" ")[2].strip() == "invalid":
             raise Refused(Wrong.UNAUTHORIZED)
 
-    def read(self, body: bytes, _headers: Mapping[str, str], origin: Origin) -> Chat:
+    def read(self, visit: Visit, origin: Origin) -> Chat:
         """See Wire."""
-        request = reading.read(body)
+        request = reading.read(visit.body)
         if not models.known(request.model.removesuffix(_TAG)):
             raise self.unknown(request.model)
         ask = reading.ask(request)

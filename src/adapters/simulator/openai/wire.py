@@ -10,6 +10,7 @@ from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
 from hexgate.adapters.simulator.openai import reading
 from hexgate.adapters.simulator.openai.answers import Chat, dumped, event
+from hexgate.adapters.simulator.routes import Visit, answers, gives
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import JsonObject
 
@@ -69,6 +70,15 @@ class OpenAI:
 
     stream_type = "text/event-stream; charset=utf-8"
 
+    def __init__(self) -> None:
+        self.routes = (
+            answers("/v1/chat/completions"),
+            gives("GET", "/v1/models", lambda _visit: self.listing()),
+            gives(
+                "GET", "/v1/models/(?P<model>.+)", lambda visit: self.listed(visit.names["model"])
+            ),
+        )
+
     def admit(self, headers: Mapping[str, str]) -> None:
         """Any bearer token but `invalid`."""
         kind, _, key = headers.get("authorization", "").partition(" ")
@@ -80,9 +90,9 @@ class OpenAI:
         if key.strip() == "invalid":
             raise Refused(Wrong.UNAUTHORIZED)
 
-    def read(self, body: bytes, _headers: Mapping[str, str], origin: Origin) -> Chat:
+    def read(self, visit: Visit, origin: Origin) -> Chat:
         """See Wire."""
-        request = reading.read(body)
+        request = reading.read(visit.body)
         if not models.known(request.model):
             raise self.unknown(request.model)
         ask = reading.ask(request)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.transports import anthropic_sdk, openai_sdk
 from hexgate.adapters.providers.wire import Transport
 from tests.adapters.providers.transports.contract import (
@@ -30,9 +31,8 @@ class TestOpenAI(TransportContract):
     @asynccontextmanager
     async def transport(self, url: str, max_body_bytes: int = MAX_BODY) -> AsyncIterator[Transport]:
         """See TransportContract."""
-        made = openai_sdk.build(
-            provider="p", base_url=url, api_key=KEY, max_body_bytes=max_body_bytes
-        )
+        account = Account(kind="openai", name="p", api_key=KEY, max_body_bytes=max_body_bytes)
+        made = openai_sdk.build(account, url)
         yield made
         await made.aclose()
 
@@ -43,22 +43,16 @@ class TestAnthropic(TransportContract):
     @asynccontextmanager
     async def transport(self, url: str, max_body_bytes: int = MAX_BODY) -> AsyncIterator[Transport]:
         """See TransportContract."""
-        made = anthropic_sdk.build(
-            provider="p", base_url=url, api_key=KEY, max_body_bytes=max_body_bytes
-        )
+        account = Account(kind="anthropic", name="p", api_key=KEY, max_body_bytes=max_body_bytes)
+        made = anthropic_sdk.build(account, url)
         yield made
         await made.aclose()
 
 
 async def test_the_organization_is_named() -> None:
     async with RawServer(whole(b"{}")) as server:
-        made = openai_sdk.build(
-            provider="p",
-            base_url=server.url,
-            api_key=KEY,
-            organization="org-1",
-            max_body_bytes=MAX_BODY,
-        )
+        account = Account(kind="openai", name="p", api_key=KEY, organization="org-1")
+        made = openai_sdk.build(account, server.url)
         await made.send(REQUEST, CALM)
         await made.aclose()
     assert b"openai-organization: org-1" in server.requests[0][0].lower()

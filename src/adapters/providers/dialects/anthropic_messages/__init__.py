@@ -10,7 +10,8 @@ from hexgate.adapters.providers.dialects.anthropic_messages.request import build
 from hexgate.adapters.providers.dialects.anthropic_messages.stream import MessagesReader
 from hexgate.adapters.providers.wire import Reader, WireRequest, WireResponse
 from hexgate.domain.answer import Completion
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
+from hexgate.domain.chat import Media
 from hexgate.domain.errors import GatewayError
 
 __all__ = ["AnthropicMessages"]
@@ -22,9 +23,17 @@ class AnthropicMessages:
     def __init__(self, provider: str) -> None:
         self._provider = provider
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest:
+    def request(self, call: ChatCall, *, stream: bool) -> WireRequest:
         """See Dialect."""
         return build(call, self._provider, stream=stream)
+
+    def fetches(self, media: Media) -> bool:  # noqa: ARG002 - the same for all of them
+        """Whatever it can read at all."""
+        return True
+
+    def check(self) -> WireRequest:
+        """The list of models."""
+        return WireRequest("/v1/models?limit=1", method="GET")
 
     def completion(self, response: WireResponse) -> Completion:
         """See Dialect."""

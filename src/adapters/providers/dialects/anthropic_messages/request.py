@@ -9,7 +9,7 @@ from hexgate.adapters.providers.dialects.anthropic_messages.models import Rules,
 from hexgate.adapters.providers.dialects.anthropic_messages.thinking import think
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import AnyJson, Params, PlainText, SchemaJson, Spec, Tool, ToolMode
 
@@ -18,7 +18,7 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 _OWNED = frozenset(("model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"))
 
 
-def build(call: Call, provider: str, *, stream: bool) -> WireRequest:
+def build(call: ChatCall, provider: str, *, stream: bool) -> WireRequest:
     """Translate; raises Unsupported with every field that can be neither said nor dropped."""
     spec, lacking, known = call.spec, Lacking(call), rules(call.model)
     translator = Translator(provider, lacking)

@@ -39,6 +39,7 @@ from hexgate.domain.answer import (
     ToolCallStarted,
     UsageUpdate,
 )
+from hexgate.domain.errors import GatewayError
 
 T = TypeVar("T")
 _START = msgspec.json.Decoder(Start)
@@ -58,6 +59,8 @@ _FIELDS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta
 
 class MessagesReader:
     """One streamed answer of `provider`."""
+
+    failure: GatewayError | None = None
 
     def __init__(self, provider: str) -> None:
         self._provider = provider

@@ -10,7 +10,8 @@ from hexgate.adapters.providers.dialects.ollama_chat.request import build
 from hexgate.adapters.providers.dialects.ollama_chat.stream import ChatReader
 from hexgate.adapters.providers.wire import Reader, WireRequest, WireResponse
 from hexgate.domain.answer import Completion
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
+from hexgate.domain.chat import Media
 from hexgate.domain.errors import GatewayError
 
 __all__ = ["OllamaChat"]
@@ -27,9 +28,17 @@ class OllamaChat:
         self._provider = provider
         self._context_tokens = context_tokens
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest:
+    def request(self, call: ChatCall, *, stream: bool) -> WireRequest:
         """See Dialect."""
         return build(call, self._provider, self._context_tokens, stream=stream)
+
+    def fetches(self, media: Media) -> bool:  # noqa: ARG002 - the same for all of them
+        """Nothing: it takes bytes."""
+        return False
+
+    def check(self) -> WireRequest:
+        """The list of models."""
+        return WireRequest("/api/tags", method="GET")
 
     def completion(self, response: WireResponse) -> Completion:
         """See Dialect."""

@@ -9,7 +9,7 @@ import msgspec
 from hexgate.adapters.providers.dialects.ollama_chat.messages import Messages
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import (
     AnyJson,
@@ -40,7 +40,7 @@ _THINK: dict[Effort, bool | str] = {
 }
 
 
-def build(call: Call, provider: str, context_tokens: int, *, stream: bool) -> WireRequest:
+def build(call: ChatCall, provider: str, context_tokens: int, *, stream: bool) -> WireRequest:
     """The request; raises Unsupported for what can be neither said nor dropped."""
     lacking = Lacking(call)
     spec = call.spec

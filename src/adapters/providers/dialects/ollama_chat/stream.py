@@ -24,10 +24,13 @@ from hexgate.domain.answer import (
     ToolCallStarted,
 )
 from hexgate.domain.chat import Reasoning, Text, ToolCall
+from hexgate.domain.errors import GatewayError
 
 
 class ChatReader:
     """One streamed answer of `provider`."""
+
+    failure: GatewayError | None = None
 
     def __init__(self, provider: str) -> None:
         self._provider = provider

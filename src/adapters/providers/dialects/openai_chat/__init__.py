@@ -11,7 +11,8 @@ from hexgate.adapters.providers.dialects.openai_chat.request import build
 from hexgate.adapters.providers.dialects.openai_chat.stream import ChatReader
 from hexgate.adapters.providers.wire import Reader, WireRequest, WireResponse
 from hexgate.domain.answer import Completion
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
+from hexgate.domain.chat import Media
 from hexgate.domain.errors import GatewayError
 
 __all__ = ["COMPATIBLE", "OPENAI", "OpenAIChat", "Quirks"]
@@ -27,9 +28,17 @@ class OpenAIChat:
         self._provider = provider
         self._quirks = quirks
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest:
+    def request(self, call: ChatCall, *, stream: bool) -> WireRequest:
         """See Dialect."""
         return build(call, self._provider, self._quirks, stream=stream)
+
+    def fetches(self, media: Media) -> bool:
+        """Images, by every server; documents only as bytes."""
+        return media.media_type.startswith("image/") or not media.media_type
+
+    def check(self) -> WireRequest:
+        """The list of models."""
+        return WireRequest("/models", method="GET")
 
     def completion(self, response: WireResponse) -> Completion:
         """See Dialect."""

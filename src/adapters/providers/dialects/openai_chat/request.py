@@ -14,7 +14,7 @@ from hexgate.adapters.providers.dialects.openai_chat.models import rules as fami
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import (
     AnyJson,
@@ -45,7 +45,7 @@ _OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def build(call: Call, provider: str, quirks: Quirks, *, stream: bool) -> WireRequest:
+def build(call: ChatCall, provider: str, quirks: Quirks, *, stream: bool) -> WireRequest:
     """The request; raises Unsupported for what can be neither said nor dropped."""
     rules = quirks.rules or family(call.model)
     lacking = Lacking(call)
@@ -199,7 +199,7 @@ def _output(payload: JsonObject, spec: Spec, rules: Rules, lacking: Lacking) -> 
             assert_never(spec.output)
 
 
-def _end_user(payload: JsonObject, call: Call, quirks: Quirks, lacking: Lacking) -> None:
+def _end_user(payload: JsonObject, call: ChatCall, quirks: Quirks, lacking: Lacking) -> None:
     user = call.options.end_user_id
     if user and quirks.end_user:
         if len(user) > quirks.end_user_chars:

@@ -30,6 +30,7 @@ from hexgate.domain.answer import (
 )
 from hexgate.domain.chat import Part, Reasoning, Refusal, Text
 from hexgate.domain.chat import ToolCall as CallPart
+from hexgate.domain.errors import GatewayError
 from hexgate.domain.usage import Usage
 
 _DONE = b"[DONE]"
@@ -51,6 +52,8 @@ class ChatReader:
 
     Without `needs_done` a finish reason followed by the end of the body will do.
     """
+
+    failure: GatewayError | None = None
 
     def __init__(self, provider: str, *, needs_done: bool) -> None:
         self._provider = provider

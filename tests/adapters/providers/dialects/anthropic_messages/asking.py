@@ -12,7 +12,7 @@ import pytest
 
 from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
 from hexgate.adapters.providers.wire import WireRequest
-from hexgate.domain.call import Call
+from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import (
     Message,
     Part,
@@ -38,7 +38,7 @@ WEATHER = Tool("weather", "Looks up the weather.", '{"type":"object","properties
 NOW = Tool("now", "", "{}")
 
 
-def ask(model: str = NEW, max_output_tokens: int = 100, **spec: Any) -> Call:
+def ask(model: str = NEW, max_output_tokens: int = 100, **spec: Any) -> ChatCall:
     """A call with these fields of Spec."""
     return fakes.call(
         model=model,
@@ -47,7 +47,7 @@ def ask(model: str = NEW, max_output_tokens: int = 100, **spec: Any) -> Call:
     )
 
 
-def said(call: Call) -> WireRequest:
+def said(call: ChatCall) -> WireRequest:
     """The request of a call, after the SDK's own types have accepted it."""
     request = AnthropicMessages("anthropic").request(call, stream=False)
     with warnings.catch_warnings():
@@ -70,7 +70,7 @@ def force(value: object) -> None:
             force(inner)
 
 
-def body(call: Call) -> dict[str, Any]:
+def body(call: ChatCall) -> dict[str, Any]:
     """The payload as any other JSON library reads it."""
     payload: dict[str, Any] = json.loads(json.dumps(said(call).payload))
     return payload
@@ -81,14 +81,14 @@ def turns(*messages: Message) -> Any:
     return body(ask(messages=messages))["messages"]
 
 
-def refused(call: Call) -> list[str]:
+def refused(call: ChatCall) -> list[str]:
     """The fields that are refused."""
     with pytest.raises(Unsupported) as raised:
         AnthropicMessages("anthropic").request(call, stream=False)
     return [violation.field for violation in raised.value.violations]
 
 
-def warned(call: Call) -> list[tuple[str, str]]:
+def warned(call: ChatCall) -> list[tuple[str, str]]:
     """Code and field of every warning."""
     return [(warning.code, warning.field) for warning in said(call).warnings]
 

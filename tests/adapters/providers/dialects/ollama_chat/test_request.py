@@ -8,7 +8,7 @@ import pytest
 
 from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat
 from hexgate.adapters.providers.wire import WireRequest
-from hexgate.domain.call import Call, Options
+from hexgate.domain.call import ChatCall, Options
 from hexgate.domain.chat import (
     FileId,
     Inline,
@@ -46,7 +46,7 @@ OLLAMA = OllamaChat("ollama")
 PICTURE = Media("image/png", Inline(b"\x89PNG"))
 
 
-def ask(options: Options | None = None, **spec: Any) -> Call:
+def ask(options: Options | None = None, **spec: Any) -> ChatCall:
     """A call with these fields of Spec."""
     whole = Spec(model="llama3.2", **{"messages": HELLO, **spec})
     return fakes.call(

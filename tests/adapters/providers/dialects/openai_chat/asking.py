@@ -12,7 +12,7 @@ import pytest
 from hexgate.adapters.providers.dialects.openai_chat import OPENAI, OpenAIChat
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
 from hexgate.adapters.providers.wire import WireRequest
-from hexgate.domain.call import Call, Options
+from hexgate.domain.call import ChatCall, Options
 from hexgate.domain.chat import (
     Message,
     Part,
@@ -41,20 +41,20 @@ NOW = Tool("now", "", "")
 PLAIN, REASONER = "gpt-4o", "o3"
 
 
-def ask(model: str = PLAIN, options: Options | None = None, **spec: Any) -> Call:
+def ask(model: str = PLAIN, options: Options | None = None, **spec: Any) -> ChatCall:
     """A call with these fields of Spec."""
     whole = Spec(model=model, **{"messages": HELLO, **spec})
     return fakes.call(model=model, max_output_tokens=50, spec=whole, options=options or Options())
 
 
-def sent(call: Call, quirks: Quirks = OPENAI, *, stream: bool = False) -> WireRequest:
+def sent(call: ChatCall, quirks: Quirks = OPENAI, *, stream: bool = False) -> WireRequest:
     request = OpenAIChat("openai", quirks).request(call, stream=stream)
     if quirks is OPENAI:
         accepted(request.payload, stream=stream)
     return request
 
 
-def payload(call: Call, quirks: Quirks = OPENAI) -> JsonObject:
+def payload(call: ChatCall, quirks: Quirks = OPENAI) -> JsonObject:
     return sent(call, quirks).payload
 
 
@@ -66,7 +66,7 @@ def warned(request: WireRequest) -> list[tuple[str, str]]:
     return [(warning.code, warning.field) for warning in request.warnings]
 
 
-def refused(call: Call, quirks: Quirks = OPENAI) -> list[str]:
+def refused(call: ChatCall, quirks: Quirks = OPENAI) -> list[str]:
     with pytest.raises(Unsupported) as caught:
         OpenAIChat("openai", quirks).request(call, stream=False)
     return [violation.field for violation in caught.value.violations]
