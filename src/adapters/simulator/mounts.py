@@ -41,7 +41,8 @@ def _pick(path: str, headers: Mapping[str, str]) -> Wire:
     """
     if path.startswith("/api/"):
         return _OLLAMA
-    if path.startswith("/v1/messages") or "anthropic-version" in headers:
+    listing = path.startswith("/v1/models") and "anthropic-version" in headers
+    if listing or path.startswith("/v1/messages"):
         return _ANTHROPIC
     return _OPENAI
 
