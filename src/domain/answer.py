@@ -35,6 +35,10 @@ class Warned:
     field: str = ""
 
 
+PRICE_UNCERTAIN = "PRICE_UNCERTAIN"
+"""The code of a warning that something was asked for whose price is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Logprob:
     """Natural log probability of one token, with alternatives, likeliest first."""

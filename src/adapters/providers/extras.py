@@ -1,0 +1,36 @@
+"""A provider's own settings, passed through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from hexgate.adapters.providers.lacking import Lacking
+from hexgate.domain.answer import PRICE_UNCERTAIN
+from hexgate.domain.call import ChatCall
+from hexgate.domain.json import JsonObject
+
+
+def pass_through(
+    payload: JsonObject,
+    call: ChatCall,
+    provider: str,
+    lacking: Lacking,
+    *,
+    owned: Collection[str],
+    priced: Collection[str] = (),
+) -> None:
+    """Add the caller's `provider_options` for this provider to the payload.
+
+    A key in `owned` is what the gateway answers for or bounds the price by, and is refused. One in
+    `priced` changes what the call costs in a way that the price table does not know: it is passed
+    with a warning, and the cost is marked as an estimate.
+    """
+    for key, value in call.spec.provider_options.get(provider, {}).items():
+        path = f"spec.provider_options.{provider}.{key}"
+        if key in owned:
+            lacking.refuse(path, f"setting {key} here: the gateway sets it from the request")
+            continue
+        payload[key] = value
+        if key in priced:
+            text = f"{key} may change the price, so the cost is an estimate"
+            lacking.warn(PRICE_UNCERTAIN, text, path)
