@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -15,6 +16,8 @@ ALIAS = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 TARGET = r"^[a-z][a-z0-9_-]{0,31}/\S{1,256}$"
 MODEL = r"^\S{1,288}$"
 VISIBLE = r"^[!-~]{1,128}$"
+API_VERSION = r"^\d{4}-\d{2}-\d{2}(-preview)?$"
+LOCATION = r"^[a-z][a-z0-9-]{0,62}$"
 
 PATTERNS: Mapping[str, str] = {
     NAME: "a name of at most 32 lower-case letters, digits, - and _, starting with a letter",
@@ -22,6 +25,8 @@ PATTERNS: Mapping[str, str] = {
     TARGET: "provider/model",
     MODEL: "a model name without spaces",
     VISIBLE: "at most 128 visible ASCII characters",
+    API_VERSION: "a date, such as 2024-10-21 or 2025-04-01-preview",
+    LOCATION: "a region of the vendor in lower case",
 }
 """Each pattern that text has to match, in words."""
 
@@ -60,6 +65,14 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise expected("a network, such as 10.20.0.0/16, without bits below its prefix") from None
+    return text
+
+
 def _visible(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text:
@@ -94,6 +107,7 @@ Url = Annotated[str, AfterValidator(_url)]
 BaseUrl = Annotated[
     Url | None, Field(description="Where it is, a URL; the vendor's own address when absent.")
 ]
+Network = Annotated[str, AfterValidator(_network)]
 Secret = Annotated[
     SecretStr,
     AfterValidator(_visible),
@@ -107,6 +121,7 @@ Transport = Annotated[
     Literal["http", "sdk"],
     Field(description="http: the gateway's own client; sdk: the vendor's library."),
 ]
+OwnTransport = Annotated[Literal["http"], Field(description="http: the gateway's own client.")]
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 
 ProviderName = Annotated[str, Field(pattern=NAME)]

@@ -4,55 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal, Self, get_args
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from hexgate.domain.price import Rates
 from hexgate.entrypoints.fields import (
-    VISIBLE,
     Address,
     AliasName,
-    BaseUrl,
     Count,
     Level,
     Many,
-    MaybeSecret,
     ModelName,
+    Network,
     ProviderName,
     Seconds,
-    Secret,
     TargetName,
     Targets,
-    Transport,
-    Url,
     Usd,
     expected,
 )
+from hexgate.entrypoints.kinds import AnyProvider
 from hexgate.entrypoints.references import dangling
-
-Hosted = Literal["groq", "mistral", "deepseek", "xai"]
-Local = Literal["vllm", "llamacpp"]
-KINDS: tuple[str, ...] = (
-    *("openai", "anthropic", "ollama"),
-    *("openai_compatible", *get_args(Hosted), *get_args(Local)),
-    "simulator",
-)
-"""Every value that the `kind` of a provider may have."""
+from hexgate.entrypoints.section import Section
 
 
 def nanos(usd: Decimal) -> int:
     """Dollars of at most nine decimals as integer nano-USD, exactly."""
     return int(usd.scaleb(9))
-
-
-class Section(BaseModel):
-    """Refuses unknown keys, cannot be changed, and does not repeat its input in errors."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
 
 
 class Server(Section):
@@ -106,119 +86,6 @@ class Server(Section):
         if self.listen == self.admin_listen and not self.listen.endswith(":0"):
             raise expected(f"different addresses, but listen and admin_listen are {self.listen}")
         return self
-
-
-class Timeouts(Section):
-    """Limits of one attempt at a provider."""
-
-    connect_s: Seconds = Field(default=5, description="Until the connection stands, in seconds.")
-    first_token_s: Seconds = Field(default=60, description="Until the first output, in seconds.")
-    between_tokens_s: Seconds = Field(
-        default=30, description="Silence within a stream, in seconds."
-    )
-    attempt_s: Seconds = Field(default=600, description="The whole attempt, in seconds.")
-
-
-class Limits(Section):
-    """How hard a provider may be used; what is absent is not limited."""
-
-    requests_per_minute: Many | None = Field(default=None, description="Requests per minute.")
-    tokens_per_minute: Many | None = Field(
-        default=None, description="Tokens per minute, in and out."
-    )
-    concurrency: Count | None = Field(default=None, description="Requests at the same time.")
-
-
-class Provider(Section):
-    """What every provider has, whatever its kind."""
-
-    models: tuple[ModelName, ...] = Field(
-        default=(),
-        max_length=1000,
-        description="Names of models found here without naming the provider.",
-    )
-    timeouts: Timeouts = Timeouts()
-    limits: Limits = Limits()
-
-
-class OpenAI(Provider):
-    """OpenAI."""
-
-    kind: Literal["openai"]
-    api_key: Secret
-    base_url: BaseUrl = None
-    organization: str | None = Field(
-        default=None, pattern=VISIBLE, description="The organization that is billed."
-    )
-    transport: Transport = "http"
-
-
-class Anthropic(Provider):
-    """Anthropic."""
-
-    kind: Literal["anthropic"]
-    api_key: Secret
-    base_url: BaseUrl = None
-    transport: Transport = "http"
-
-
-class Ollama(Provider):
-    """Ollama, by its own protocol."""
-
-    kind: Literal["ollama"]
-    api_key: MaybeSecret = None
-    base_url: BaseUrl = None
-    transport: Literal["http"] = Field(
-        default="http", description="http: the gateway's own client."
-    )
-
-
-class Compatible(Provider):
-    """Any server that speaks the OpenAI protocol."""
-
-    kind: Literal["openai_compatible"]
-    api_key: MaybeSecret = None
-    base_url: Url = Field(description="Where it is, a URL with its version: http://host:8000/v1.")
-    transport: Transport = "http"
-
-
-class HostedCompatible(Provider):
-    """A known vendor that speaks the OpenAI protocol."""
-
-    kind: Hosted
-    api_key: Secret
-    base_url: BaseUrl = None
-    transport: Transport = "http"
-
-
-class LocalCompatible(Provider):
-    """A known server, run by oneself, that speaks the OpenAI protocol."""
-
-    kind: Local
-    api_key: MaybeSecret = None
-    base_url: BaseUrl = None
-    transport: Transport = "http"
-
-
-class Simulator(Provider):
-    """A simulated provider inside the server: no key, no network, no cost."""
-
-    kind: Literal["simulator"]
-    seed: int = Field(
-        default=0, ge=0, le=2**32 - 1, description="The same seed gives the same faults."
-    )
-    pace_ms: float = Field(
-        default=20, ge=0, le=60_000, description="Time per token, in milliseconds."
-    )
-    fault_rate: float = Field(
-        default=0, ge=0, le=1, description="Share of the calls that fail, 0 to 1."
-    )
-
-
-AnyProvider = Annotated[
-    OpenAI | Anthropic | Ollama | Compatible | HostedCompatible | LocalCompatible | Simulator,
-    Field(discriminator="kind"),
-]
 
 
 class OutputTokens(Section):
@@ -289,6 +156,21 @@ class Models(Section):
     max_output_tokens: OutputTokens = OutputTokens()
     cards: Mapping[TargetName, Card] = Field(
         default={}, max_length=10_000, description="Facts by provider/model."
+    )
+
+
+class Fetch(Section):
+    """Fetching what a request links to, for providers that take bytes alone; by https alone."""
+
+    enabled: bool = Field(
+        default=True, description="Whether the gateway fetches; else such a request is refused."
+    )
+    max_mb: int = Field(default=20, ge=1, le=256, description="Largest file, in MiB.")
+    timeout_s: Seconds = Field(default=10, description="Time for one file, in seconds.")
+    allow_networks: tuple[Network, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Networks such as 10.20.0.0/16 to fetch from although they are private.",
     )
 
 
@@ -372,6 +254,7 @@ class Settings(Section):
         description="Providers by name, at least one, such as sim: {kind: simulator}.",
     )
     models: Models = Models()
+    fetch: Fetch = Fetch()
     retry: Retry = Retry()
     max_attempts: int = Field(
         default=4,

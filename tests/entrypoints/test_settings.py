@@ -13,21 +13,11 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from hexgate.domain.call import Timeouts as DomainTimeouts
 from hexgate.domain.price import Rates
-from hexgate.entrypoints import settings
+from hexgate.entrypoints import kinds, settings
 from hexgate.entrypoints.fields import Address, Url
-from hexgate.entrypoints.settings import (
-    KINDS,
-    Card,
-    Models,
-    OpenAI,
-    Price,
-    Section,
-    Server,
-    Settings,
-    Simulator,
-    Spend,
-    nanos,
-)
+from hexgate.entrypoints.kinds import KINDS, OpenAI, Simulator
+from hexgate.entrypoints.section import Section
+from hexgate.entrypoints.settings import Card, Models, Price, Server, Settings, Spend, nanos
 
 SIM = {"sim": Simulator(kind="simulator")}
 UNITS = {
@@ -44,7 +34,9 @@ UNITS = {
 
 def sections() -> list[type[Section]]:
     """Every model of the settings."""
-    found = [value for value in vars(settings).values() if isinstance(value, type)]
+    found = [
+        value for value in {**vars(kinds), **vars(settings)}.values() if isinstance(value, type)
+    ]
     return [value for value in found if issubclass(value, Section)]
 
 
@@ -90,7 +82,7 @@ def test_every_number_has_a_range() -> None:
 
 
 def test_the_defaults_are_those_of_the_domain() -> None:
-    assert settings.Timeouts().model_dump() == {
+    assert kinds.Timeouts().model_dump() == {
         name: getattr(DomainTimeouts(), name) for name in DomainTimeouts.__slots__
     }
 

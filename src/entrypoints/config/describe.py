@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hexgate.entrypoints.settings import AnyProvider, Limits, Settings, Simulator
+from hexgate.entrypoints.config.secrets import SECRETS
+from hexgate.entrypoints.kinds import AnyProvider, Limits, Simulator
+from hexgate.entrypoints.settings import Settings
+
+_SHOWN = (
+    *("organization", "api_version", "region", "profile", "project", "location"),
+    *("credentials_file", "control_url", "context_tokens"),
+)
 
 
 def describe(settings: Settings) -> list[str]:
@@ -40,11 +47,14 @@ def _provider(provider: AnyProvider) -> Iterator[str]:
         yield f"{provider.pace_ms:g} ms per token"
         yield f"{provider.fault_rate:.4g} of the calls fail"
     else:
-        yield f"api_key {'set' if provider.api_key else 'not set'}"
+        for key in SECRETS:
+            if key in type(provider).model_fields:
+                yield f"{key} {'set' if getattr(provider, key) else 'not set'}"
         yield f"at {provider.base_url or 'the usual address'}"
         yield f"transport {provider.transport}"
-    if organization := getattr(provider, "organization", None):
-        yield f"organization {organization}"
+    for key in _SHOWN:
+        if value := getattr(provider, key, None):
+            yield f"{key} {value}"
     if provider.models:
         yield f"models {', '.join(provider.models)}"
 
@@ -87,6 +97,11 @@ def _rules(settings: Settings) -> Iterator[str]:
     yield (
         f"cache: {_on(cache.enabled)} by default, {cache.ttl_s:g} s, "
         f"at most {cache.max_entries} answers and {cache.max_mb} MiB"
+    )
+    fetch = settings.fetch
+    yield (
+        f"fetch: {_on(fetch.enabled)}, at most {fetch.max_mb} MiB and {fetch.timeout_s:g} s each"
+        + (f", also from {', '.join(fetch.allow_networks)}" if fetch.allow_networks else "")
     )
     ledger = settings.ledger
     yield f"ledger: {ledger.backend}" + (f" {ledger.path}" if ledger.backend == "sqlite" else "")

@@ -7,10 +7,17 @@ import socket
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from hexgate.entrypoints.config.accounts import (
+    ACCOUNTS,
+    Account,
+    Installed,
+    installed,
+    unmet,
+)
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import Place
 from hexgate.entrypoints.config.variables import Variables
-from hexgate.entrypoints.settings import KINDS
+from hexgate.entrypoints.kinds import KINDS
 
 OLLAMA = "http://localhost:11434"
 PROBE_S = 0.2
@@ -22,6 +29,22 @@ READ: Mapping[str, tuple[str, ...]] = {
     "OPENAI_ORG_ID": ("providers", "openai", "organization"),
     "ANTHROPIC_API_KEY": ("providers", "anthropic", "api_key"),
     "ANTHROPIC_BASE_URL": ("providers", "anthropic", "base_url"),
+    "AZURE_OPENAI_ENDPOINT": ("providers", "azure", "base_url"),
+    "AZURE_OPENAI_API_KEY": ("providers", "azure", "api_key"),
+    "AZURE_OPENAI_API_VERSION": ("providers", "azure", "api_version"),
+    "COHERE_API_KEY": ("providers", "cohere", "api_key"),
+    "GOOGLE_AI_API_KEY": ("providers", "gemini", "api_key"),
+    "GEMINI_API_KEY": ("providers", "gemini", "api_key"),
+    "GOOGLE_CLOUD_PROJECT": ("providers", "vertex", "project"),
+    "GOOGLE_CLOUD_LOCATION": ("providers", "vertex", "location"),
+    "GOOGLE_APPLICATION_CREDENTIALS": ("providers", "vertex", "credentials_file"),
+    "AWS_DEFAULT_REGION": ("providers", "bedrock", "region"),
+    "AWS_REGION": ("providers", "bedrock", "region"),
+    "AWS_ACCESS_KEY_ID": ("providers", "bedrock", "access_key_id"),
+    "AWS_SECRET_ACCESS_KEY": ("providers", "bedrock", "secret_access_key"),
+    "AWS_SESSION_TOKEN": ("providers", "bedrock", "session_token"),
+    "AWS_BEARER_TOKEN_BEDROCK": ("providers", "bedrock", "api_key"),
+    "AWS_PROFILE": ("providers", "bedrock", "profile"),
     "OLLAMA_API_URL": ("providers", "ollama", "base_url"),
     "DEFAULT_LLM_PROVIDER": ("models", "default_provider"),
     "DEFAULT_MODEL": ("models", "default"),
@@ -30,9 +53,15 @@ READ: Mapping[str, tuple[str, ...]] = {
     "LLM_CACHE_TTL": ("cache", "ttl_s"),
     "MAX_COST_PER_REQUEST": ("spend", "max_cost_per_request_usd"),
 }
-"""What is read where there is no file, and the setting that each variable makes."""
+"""What is read where there is no file, and the setting that each variable makes; later ones win."""
 
-_FAMILIES = ((re.compile(r"(chat)?gpt-|o\d"), "openai"), (re.compile(r"claude-"), "anthropic"))
+# Whose model a bare name tells of, in order of preference.
+_FAMILIES = (
+    (re.compile(r"(chat)?gpt-|o\d"), ("openai", "azure")),
+    (re.compile(r"claude-"), ("anthropic",)),
+    (re.compile(r"command-"), ("cohere",)),
+    (re.compile(r"gemini-"), ("gemini", "vertex")),
+)
 
 Probe = Callable[[str], bool]
 Notice = Callable[[str], None]
@@ -48,18 +77,21 @@ def reachable(url: str) -> bool:
     return True
 
 
-def compose(variables: Variables, probe: Probe, notice: Notice) -> Document:
-    """The document that the variables alone amount to.
+def compose(
+    variables: Variables, probe: Probe, notice: Notice, has: Installed = installed
+) -> Document:
+    """The document that the variables alone amount to. `has` tells which packages are installed.
 
     Where OLLAMA_API_URL is not set, `probe` is asked whether an Ollama runs at its usual address.
     Where there is no provider at all, a simulated one stands in: the first minute needs no key.
     It is there as well, and no Ollama is sought, where DEFAULT_LLM_PROVIDER is `sim`.
     """
-    return _Composer(variables, probe, notice).document()
+    return _Composer(variables, probe, notice, has).document()
 
 
 class _Composer:
-    def __init__(self, variables: Variables, probe: Probe, notice: Notice) -> None:
+    def __init__(self, variables: Variables, probe: Probe, notice: Notice, has: Installed) -> None:
+        self._installed = has
         self._variables = variables
         self._probe = probe
         self._notice = notice
@@ -68,7 +100,8 @@ class _Composer:
 
     def document(self) -> Document:
         self._openai()
-        self._anthropic()
+        for account in ACCOUNTS:
+            self._account(account)
         if self._variables.get("DEFAULT_LLM_PROVIDER").lower() == SIMULATED:
             self._provider(SIMULATED, "simulator", "")
         else:
@@ -77,7 +110,7 @@ class _Composer:
             self._provider(SIMULATED, "simulator", "")
             self._notice(
                 "no provider is configured, so the simulated provider 'sim' stands in; "
-                "set OPENAI_API_KEY or ANTHROPIC_API_KEY, start Ollama, or write a file"
+                "set OPENAI_API_KEY or another vendor's, start Ollama, or write a file"
             )
         self._models()
         for name in ("ENABLE_LLM_CACHING", "LLM_CACHE_TTL", "MAX_COST_PER_REQUEST"):
@@ -100,12 +133,17 @@ class _Composer:
         if self._variables.get("OPENAI_ORG_ID"):
             self._notice("OPENAI_ORG_ID is not used without OPENAI_API_KEY; set both")
 
-    def _anthropic(self) -> None:
-        if self._variables.get("ANTHROPIC_API_KEY"):
-            self._provider("anthropic", "anthropic", "ANTHROPIC_API_KEY")
-            self._take("ANTHROPIC_BASE_URL")
-        elif self._variables.get("ANTHROPIC_BASE_URL"):
-            self._notice("ANTHROPIC_BASE_URL is not used without ANTHROPIC_API_KEY; set both")
+    def _account(self, account: Account) -> None:
+        reasons = list(unmet(account, self._variables, self._installed))
+        for reason in reasons:
+            self._notice(reason)
+        found = next((name for name in account.reads if self._variables.get(name)), "")
+        if not found or reasons:
+            return
+        self._provider(account.kind, account.kind, found)
+        for name in READ:
+            if name in account.reads:
+                self._take(name)
 
     def _ollama(self) -> None:
         # An address that was given is used as it is: the server there may start later.
@@ -121,7 +159,7 @@ class _Composer:
         self._providers.append(name)
         self._document.places["providers", name] = place
         self._document.put(("providers", name, "kind"), kind, place)
-        if variable:
+        if variable in READ:
             self._take(variable)
 
     def _models(self) -> None:
@@ -142,7 +180,11 @@ class _Composer:
         if "/" in model:
             return model
         # Ollama writes size or tag after a colon, and has models called gpt-oss.
-        families = [name for family, name in _FAMILIES if family.match(model) and ":" not in model]
+        families = [
+            next((name for name in names if name in self._providers), names[0])
+            for family, names in _FAMILIES
+            if family.match(model) and ":" not in model
+        ]
         only = self._providers[0] if len(self._providers) == 1 else ""
         provider = next(iter(families), default or only)
         return f"{provider}/{model}" if provider else model

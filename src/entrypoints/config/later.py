@@ -10,11 +10,7 @@ from hexgate.entrypoints.config.variables import Variables
 _LATER = (
     (r"OPENAI_API_KEYS", "several keys are not supported yet; set OPENAI_API_KEY"),
     (r"ANTHROPIC_API_KEYS", "several keys are not supported yet; set ANTHROPIC_API_KEY"),
-    (r"AZURE_OPENAI_\w+", "Azure OpenAI is not supported yet"),
-    (r"COHERE_API_KEYS?", "Cohere is not supported yet"),
-    (r"GEMINI_API_KEY|GOOGLE_AI_API_KEY", "Google Gemini is not supported yet"),
-    (r"AWS_\w+", "AWS Bedrock is not supported yet"),
-    (r"GOOGLE_APPLICATION_CREDENTIALS", "Google Vertex AI is not supported yet"),
+    (r"COHERE_API_KEYS", "several keys are not supported yet; set COHERE_API_KEY"),
     (
         r"ENABLE_LOAD_BALANCING|LOAD_BALANCING_STRATEGY",
         "load balancing is not supported yet; fallbacks are tried in order",

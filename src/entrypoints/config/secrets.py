@@ -9,6 +9,9 @@ from pathlib import Path
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.references import Key
 
+SECRETS = ("api_key", "access_key_id", "secret_access_key", "session_token")
+"""The keys of a provider that may be kept elsewhere."""
+
 _MAX_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
@@ -20,9 +23,10 @@ def fetch(document: Document, variables: Mapping[str, str], folder: Path) -> Non
     """
     providers = document.tree.get("providers")
     for name, provider in providers.items() if isinstance(providers, dict) else ():
-        if isinstance(provider, dict) and isinstance(reference := provider.get("api_key"), dict):
-            key = ("providers", name, "api_key")
-            provider["api_key"] = _value(document, key, reference, variables, folder)
+        for kept in SECRETS if isinstance(provider, dict) else ():
+            if isinstance(reference := provider.get(kept), dict):
+                key = ("providers", name, kept)
+                provider[kept] = _value(document, key, reference, variables, folder)
 
 
 def _value(

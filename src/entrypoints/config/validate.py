@@ -10,8 +10,9 @@ from pydantic_core import ErrorDetails
 from hexgate.entrypoints.config import schema
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import ConfigError, Problem, quoted
+from hexgate.entrypoints.kinds import KINDS
 from hexgate.entrypoints.references import Key, dangling
-from hexgate.entrypoints.settings import KINDS, Settings
+from hexgate.entrypoints.settings import Settings
 
 
 def validate(document: Document) -> Settings:

@@ -12,7 +12,8 @@ import pytest
 from hexgate.entrypoints.config.environment import OLLAMA, READ, reachable
 from hexgate.entrypoints.config.errors import ConfigError
 from hexgate.entrypoints.config.load import load
-from hexgate.entrypoints.settings import Anthropic, Compatible, Ollama, OpenAI, Settings, Simulator
+from hexgate.entrypoints.kinds import Anthropic, Compatible, Ollama, OpenAI, Simulator
+from hexgate.entrypoints.settings import Settings
 
 OPENAI = {"OPENAI_API_KEY": "sk-1"}
 BOTH = {**OPENAI, "ANTHROPIC_API_KEY": "sk-2"}
@@ -268,12 +269,13 @@ def test_what_kubernetes_sets_beside_a_service_of_our_name_is_left_alone() -> No
             "OPENAI_API_KEYS is set; several keys are not supported yet; set OPENAI_API_KEY",
         ),
         (
-            {"AZURE_OPENAI_API_KEY": "a", "AZURE_OPENAI_EXTRA": "b"},
-            "AZURE_OPENAI_API_KEY, AZURE_OPENAI_EXTRA are set; Azure OpenAI is not supported yet",
+            {"ANTHROPIC_API_KEYS": "b"},
+            "ANTHROPIC_API_KEYS is set; several keys are not supported yet; set ANTHROPIC_API_KEY",
         ),
-        ({"COHERE_API_KEYS": "a"}, "COHERE_API_KEYS is set; Cohere is not supported yet"),
-        ({"GEMINI_API_KEY": "a"}, "GEMINI_API_KEY is set; Google Gemini is not supported yet"),
-        ({"AWS_REGION": "a"}, "AWS_REGION is set; AWS Bedrock is not supported yet"),
+        (
+            {"COHERE_API_KEYS": "a"},
+            "COHERE_API_KEYS is set; several keys are not supported yet; set COHERE_API_KEY",
+        ),
         (
             {"ENABLE_LOAD_BALANCING": "true"},
             "ENABLE_LOAD_BALANCING is set; "

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hexgate.entrypoints.config.errors import ConfigError
 from hexgate.entrypoints.config.load import load
-from hexgate.entrypoints.settings import OpenAI, Settings
+from hexgate.entrypoints.kinds import OpenAI
+from hexgate.entrypoints.settings import Settings
 
 FromText = Callable[..., Settings]
 Refused = Callable[..., list[str]]
@@ -41,7 +42,10 @@ retry: {attempts: ${ATTEMPTS}}
 
 def test_all_problems_are_said_at_once_in_the_order_of_the_file(refused: Refused) -> None:
     text = WRONG.replace("${ATTEMPTS}", '"${ATTEMPTS}"')
-    known = "openai, anthropic, ollama, openai_compatible, groq, mistral, deepseek, xai, vllm"
+    known = (
+        "openai, anthropic, azure, cohere, gemini, vertex, bedrock, ollama, openai_compatible, "
+        "groq, mistral, deepseek, xai, vllm"
+    )
     assert refused(text) == [
         "h.yaml:2: server.listne: unknown key, expected one of: listen, admin_listen, "
         "max_request_bytes, max_calls, max_deadline_s, default_deadline_s, drain_s, "

@@ -10,11 +10,19 @@ import pytest
 from hexgate.entrypoints.config import reference
 from hexgate.entrypoints.config.describe import describe
 from hexgate.entrypoints.config.load import load
-from hexgate.entrypoints.settings import Settings, Simulator
+from hexgate.entrypoints.kinds import Simulator
+from hexgate.entrypoints.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples/hexgate.yaml"
-KEYS = {"OPENAI_API_KEY": "sk-one-secret", "ANTHROPIC_API_KEY": "sk-two-secret"}
+KEYS = {
+    name: f"sk-{name}-secret"
+    for name in (
+        *("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY", "COHERE_API_KEY"),
+        *("GEMINI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        "AWS_BEARER_TOKEN_BEDROCK",
+    )
+}
 AGAIN = "run python -m hexgate.entrypoints.config.reference"
 
 
@@ -74,6 +82,16 @@ def test_the_example_is_valid_with_its_defaults_uncommented_and_they_are_the_def
         assert was == is_
 
 
+def test_the_providers_that_the_example_shows_in_comments_are_valid_too(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    first, last = text.index("  # azure:"), text.index("  local:")
+    shown = re.sub(r"^  # ( *)(# )?", r"  \1", text[first:last], flags=re.MULTILINE)
+    path = tmp_path / "h.yaml"
+    path.write_text(f"{text[:first]}{shown}{text[last:]}", encoding="utf-8")
+    kinds = {provider.kind for provider in load(path, KEYS, dotenv=None).providers.values()}
+    assert {"azure", "cohere", "gemini", "vertex", "bedrock"} < kinds
+
+
 def test_the_example_mentions_every_key() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     keys = {row.key.rpartition(".")[2] for row in reference.rows()}
@@ -83,7 +101,7 @@ def test_the_example_mentions_every_key() -> None:
 def test_the_description_says_what_would_be_used_and_no_key() -> None:
     lines = describe(load(EXAMPLE, KEYS, dotenv=None))
     text = "\n".join(lines)
-    assert "secret" not in text
+    assert "-secret" not in text
     for part in (
         "server: public services on 127.0.0.1:50051, admin services on 127.0.0.1:50052",
         "provider openai: kind openai, api_key set, at the usual address, transport http",

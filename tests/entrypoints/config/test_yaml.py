@@ -13,7 +13,8 @@ from hexgate.entrypoints.config import yaml
 from hexgate.entrypoints.config.document import Document
 from hexgate.entrypoints.config.errors import ConfigError, Place
 from hexgate.entrypoints.config.load import load
-from hexgate.entrypoints.settings import OpenAI, Settings, Simulator
+from hexgate.entrypoints.kinds import OpenAI, Simulator
+from hexgate.entrypoints.settings import Settings
 
 FromText = Callable[..., Settings]
 Refused = Callable[..., list[str]]

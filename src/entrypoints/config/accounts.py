@@ -1,0 +1,93 @@
+"""Which variables make which provider."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hexgate.entrypoints.config.variables import Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A provider whose name is its kind.
+
+    It is there when of each group in `needs` one variable at least is set; `also` are read then.
+    Some need a `package` that the extra of the same name brings, and `wants_package` says when.
+    """
+
+    kind: str
+    needs: tuple[tuple[str, ...], ...]
+    also: tuple[str, ...] = ()
+    package: str = ""
+    wants_package: Callable[[Variables], bool] = lambda _: True
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every variable of it."""
+        return (*(name for group in self.needs for name in group), *self.also)
+
+
+ACCOUNTS = (
+    Account("anthropic", (("ANTHROPIC_API_KEY",),), ("ANTHROPIC_BASE_URL",)),
+    Account(
+        "azure",
+        (("AZURE_OPENAI_ENDPOINT",),),
+        ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_API_VERSION"),
+        package="azure.identity",
+        wants_package=lambda variables: not variables.get("AZURE_OPENAI_API_KEY"),
+    ),
+    Account("cohere", (("COHERE_API_KEY",),)),
+    Account("gemini", (("GEMINI_API_KEY", "GOOGLE_AI_API_KEY"),)),
+    Account(
+        "vertex",
+        (("GOOGLE_APPLICATION_CREDENTIALS",), ("GOOGLE_CLOUD_PROJECT",)),
+        ("GOOGLE_CLOUD_LOCATION",),
+        package="google.auth",
+    ),
+    Account(
+        "bedrock",
+        (
+            (
+                "AWS_ACCESS_KEY_ID",
+                "AWS_BEARER_TOKEN_BEDROCK",
+                "AWS_PROFILE",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ),
+            ("AWS_REGION", "AWS_DEFAULT_REGION"),
+        ),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        package="botocore",
+    ),
+)
+
+Installed = Callable[[str], bool]
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported; its parents are, and are small."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def unmet(account: Account, variables: Variables, has: Installed) -> Iterator[str]:
+    """Why an account that some variable speaks of cannot be; nothing where none does."""
+    if not any(variables.get(name) for name in account.reads):
+        return
+    lacking = [group for group in account.needs if not any(map(variables.get, group))]
+    for group in lacking:
+        said = ", ".join(name for name in account.reads if variables.get(name))
+        which = group[0] if len(group) == 1 else f"one of {', '.join(group)}"
+        verb = "is" if "," not in said else "are"
+        yield f"{said} {verb} not used without {which}; set both"
+    wants = account.package and account.wants_package(variables)
+    if not lacking and wants and not has(account.package):
+        yield (
+            f"{account.needs[0][0]} and the like ask for the provider '{account.kind}', but "
+            f"{account.package} is not installed; install hexgate[{account.kind}]"
+        )

@@ -1,0 +1,161 @@
+"""Which variables make which provider, and what is said where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from hexgate.entrypoints.config.accounts import installed
+from hexgate.entrypoints.config.environment import compose
+from hexgate.entrypoints.config.load import load
+from hexgate.entrypoints.config.variables import Variables
+from hexgate.entrypoints.kinds import Azure, Bedrock, Cohere, Gemini, Vertex
+from hexgate.entrypoints.settings import Settings
+
+AZURE = {"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com", "AZURE_OPENAI_API_KEY": "k"}
+VERTEX = {"GOOGLE_APPLICATION_CREDENTIALS": "/k.json", "GOOGLE_CLOUD_PROJECT": "p"}
+BEDROCK = {
+    "AWS_ACCESS_KEY_ID": "AKIA",
+    "AWS_SECRET_ACCESS_KEY": "s",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+
+
+def given(environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """The settings of an environment, and what was noticed."""
+    notices: list[str] = []
+    made = load(None, environ, dotenv=None, probe=lambda _: False, notice=notices.append)
+    return made, notices
+
+
+def bare(environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The providers of an environment where no extra is installed, and what was noticed."""
+    notices: list[str] = []
+    document = compose(
+        Variables(environ), lambda _: False, notices.append, has=lambda package: not package
+    )
+    providers = document.tree["providers"]
+    assert isinstance(providers, dict)
+    return list(providers), notices
+
+
+def test_azure_is_made_of_its_variables() -> None:
+    settings, notices = given({**AZURE, "AZURE_OPENAI_API_VERSION": "2024-10-21"})
+    assert notices == []
+    assert settings.providers == {
+        "azure": Azure(
+            kind="azure",
+            base_url="https://x.openai.azure.com",
+            api_key="k",
+            api_version="2024-10-21",
+        )
+    }
+
+
+@pytest.mark.parametrize("name", ["GEMINI_API_KEY", "GOOGLE_AI_API_KEY"])
+def test_gemini_goes_by_two_names(name: str) -> None:
+    assert given({name: "k"})[0].providers == {"gemini": Gemini(kind="gemini", api_key="k")}
+
+
+def test_cohere_needs_its_key_alone() -> None:
+    settings, notices = given({"COHERE_API_KEY": "k"})
+    assert (settings.providers, notices) == (
+        {"cohere": Cohere(kind="cohere", api_key="k")},
+        [],
+    )
+
+
+def test_vertex_is_global_unless_told_where() -> None:
+    assert given(VERTEX)[0].providers == {
+        "vertex": Vertex(kind="vertex", project="p", credentials_file="/k.json")
+    }
+    somewhere, _ = given({**VERTEX, "GOOGLE_CLOUD_LOCATION": "europe-west4"})
+    assert getattr(somewhere.providers["vertex"], "location", "") == "europe-west4"
+
+
+def test_bedrock_takes_the_key_and_prefers_the_nearer_region() -> None:
+    settings, notices = given({**BEDROCK, "AWS_REGION": "us-east-1"})
+    assert notices == []
+    assert settings.providers == {
+        "bedrock": Bedrock(
+            kind="bedrock", region="us-east-1", access_key_id="AKIA", secret_access_key="s"
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"AWS_PROFILE": "dev"},
+        {"AWS_BEARER_TOKEN_BEDROCK": "t"},
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"},
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/"},
+    ],
+)
+def test_every_way_to_prove_oneself_to_aws_makes_bedrock(how: dict[str, str]) -> None:
+    assert list(given({"AWS_REGION": "eu-west-1", **how})[0].providers) == ["bedrock"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "notice"),
+    [
+        (
+            {"AZURE_OPENAI_API_KEY": "k"},
+            "AZURE_OPENAI_API_KEY is not used without AZURE_OPENAI_ENDPOINT; set both",
+        ),
+        (
+            {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"},
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY are not used without "
+            "one of AWS_REGION, AWS_DEFAULT_REGION; set both",
+        ),
+        (
+            {"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"},
+            "GOOGLE_APPLICATION_CREDENTIALS is not used without GOOGLE_CLOUD_PROJECT; set both",
+        ),
+    ],
+)
+def test_half_an_account_is_not_ignored_in_silence(environ: dict[str, str], notice: str) -> None:
+    settings, notices = given(environ)
+    assert list(settings.providers) == ["sim"]
+    assert notice in notices
+
+
+@pytest.mark.parametrize(
+    ("environ", "extra"),
+    [
+        (VERTEX, "vertex"),
+        (BEDROCK, "bedrock"),
+        ({"AZURE_OPENAI_ENDPOINT": "https://x.test"}, "azure"),
+    ],
+)
+def test_an_account_whose_package_is_missing_is_left_out_and_says_what_to_install(
+    environ: dict[str, str], extra: str
+) -> None:
+    providers, notices = bare(environ)
+    assert providers == ["sim"]
+    assert any(notice.endswith(f"install hexgate[{extra}]") for notice in notices)
+
+
+def test_azure_with_a_key_needs_no_package() -> None:
+    assert bare(AZURE) == (["azure"], [])
+
+
+def test_a_package_is_looked_for_without_importing_it() -> None:
+    assert installed("json")
+    assert not installed("no_such_package.at_all")
+
+
+@pytest.mark.parametrize(
+    ("environ", "model", "target"),
+    [
+        ({"GEMINI_API_KEY": "k", **VERTEX}, "gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ({**AZURE, **VERTEX}, "gemini-2.5-flash", "vertex/gemini-2.5-flash"),
+        ({**AZURE, **VERTEX}, "gpt-4o", "azure/gpt-4o"),
+        ({**AZURE, "COHERE_API_KEY": "k"}, "command-a-03-2025", "cohere/command-a-03-2025"),
+    ],
+)
+def test_a_bare_fallback_goes_to_whoever_has_the_family(
+    environ: dict[str, str], model: str, target: str
+) -> None:
+    assert given({**environ, "FALLBACK_MODELS": model})[0].models.fallbacks == (target,)
