@@ -13,7 +13,7 @@ from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.transports.http import HttpTransport
 from hexgate.adapters.providers.vendors import VENDORS, Vendor
-from hexgate.adapters.providers.wire import Transport
+from hexgate.adapters.providers.wire import Inlining, Transport
 from hexgate.adapters.providers.wired import WiredProvider
 
 Closer: TypeAlias = Callable[[], Awaitable[None]]
@@ -23,9 +23,12 @@ def open_provider(
     account: Account,
     session: aiohttp.ClientSession,
     *,
+    inlining: Inlining | None = None,
     monotonic: Callable[[], float] = SystemClock.monotonic,
 ) -> tuple[WiredProvider, Closer]:
     """The provider of an account, and what closes it; the session stays its maker's.
+
+    Without `inlining` links that the provider does not fetch are refused.
 
     Imports what the vendor needs, and its SDK where `transport` is sdk, here and now. Raises
     ValueError, naming the key of `providers.<name>` that is wrong and what to do.
@@ -44,6 +47,7 @@ def open_provider(
         monotonic=monotonic,
         provider=account.name,
         embeddings=row.embeddings(account) if row.embeddings else None,
+        inlining=inlining,
     )
     return provider, close
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -88,6 +88,17 @@ class Credential(Protocol):
         """The headers that one request needs. Raises CredentialRejected or Unreachable.
 
         Whatever blocks runs in a thread, and a token is fetched once for all who wait for it.
+        """
+        ...
+
+
+class Inlining(Protocol):
+    """Turns links into bytes, for providers that take bytes alone."""
+
+    async def inlined(self, call: ChatCall, fetches: Callable[[Media], bool]) -> ChatCall:
+        """The call with the bytes of every link that `fetches` does not say the provider fetches.
+
+        Raises InvalidRequest, naming the field, for one that cannot be had.
         """
         ...
 

@@ -13,6 +13,7 @@ from hexgate.adapters.providers.side_by_side import together
 from hexgate.adapters.providers.wire import (
     Dialect,
     Embeddings,
+    Inlining,
     Reader,
     Transport,
     WireResponse,
@@ -47,7 +48,9 @@ class WiredProvider:
         monotonic: Callable[[], float],
         provider: str = "the provider",
         embeddings: Embeddings | None = None,
+        inlining: Inlining | None = None,
     ) -> None:
+        self._inlining = inlining
         self._embeddings = embeddings
         self._dialect = dialect
         self._transport = transport
@@ -56,6 +59,7 @@ class WiredProvider:
 
     async def complete(self, call: ChatCall) -> Completion:
         """See Provider."""
+        call = await self._inlined(call)
         request = self._dialect.request(call, stream=False)
         response = await self._transport.send(request, call.timeouts.whole())
         if not 200 <= response.status < 300:
@@ -71,6 +75,7 @@ class WiredProvider:
 
     async def open(self, call: ChatCall) -> WiredStream:
         """See Provider. Whatever comes before the first output is kept and delivered first."""
+        call = await self._inlined(call)
         request = self._dialect.request(call, stream=True)
         started = self._monotonic()
         wire = await self._transport.open(request, call.timeouts)
@@ -121,6 +126,11 @@ class WiredProvider:
         response = await self._transport.send(self._dialect.check(), timeouts.whole())
         if not 200 <= response.status < 300:
             raise self._refusal(response)
+
+    async def _inlined(self, call: ChatCall) -> ChatCall:
+        if self._inlining is None:
+            return call
+        return await self._inlining.inlined(call, self._dialect.fetches)
 
     async def _admit(self, wire: WireStream, call: ChatCall) -> None:
         """Raise what an answer means that is no stream."""
