@@ -23,7 +23,9 @@ def fetch(document: Document, variables: Mapping[str, str], folder: Path) -> Non
     """
     providers = document.tree.get("providers")
     for name, provider in providers.items() if isinstance(providers, dict) else ():
-        for kept in SECRETS if isinstance(provider, dict) else ():
+        if not isinstance(provider, dict):
+            continue
+        for kept in SECRETS:
             if isinstance(reference := provider.get(kept), dict):
                 key = ("providers", name, kept)
                 provider[kept] = _value(document, key, reference, variables, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from pydantic import SecretStr
 
 from hexgate.entrypoints.config.accounts import installed
 from hexgate.entrypoints.config.environment import compose
@@ -47,7 +48,7 @@ def test_azure_is_made_of_its_variables() -> None:
         "azure": Azure(
             kind="azure",
             base_url="https://x.openai.azure.com",
-            api_key="k",
+            api_key=SecretStr("k"),
             api_version="2024-10-21",
         )
     }
@@ -55,13 +56,15 @@ def test_azure_is_made_of_its_variables() -> None:
 
 @pytest.mark.parametrize("name", ["GEMINI_API_KEY", "GOOGLE_AI_API_KEY"])
 def test_gemini_goes_by_two_names(name: str) -> None:
-    assert given({name: "k"})[0].providers == {"gemini": Gemini(kind="gemini", api_key="k")}
+    assert given({name: "k"})[0].providers == {
+        "gemini": Gemini(kind="gemini", api_key=SecretStr("k"))
+    }
 
 
 def test_cohere_needs_its_key_alone() -> None:
     settings, notices = given({"COHERE_API_KEY": "k"})
     assert (settings.providers, notices) == (
-        {"cohere": Cohere(kind="cohere", api_key="k")},
+        {"cohere": Cohere(kind="cohere", api_key=SecretStr("k"))},
         [],
     )
 
@@ -79,7 +82,10 @@ def test_bedrock_takes_the_key_and_prefers_the_nearer_region() -> None:
     assert notices == []
     assert settings.providers == {
         "bedrock": Bedrock(
-            kind="bedrock", region="us-east-1", access_key_id="AKIA", secret_access_key="s"
+            kind="bedrock",
+            region="us-east-1",
+            access_key_id=SecretStr("AKIA"),
+            secret_access_key=SecretStr("s"),
         )
     }
 
