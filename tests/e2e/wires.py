@@ -11,6 +11,7 @@ from typing import Literal
 from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
+from hexgate.adapters.providers.wire import Inlining
 from hexgate.adapters.simulator import Simulator
 from hexgate.ports.provider import Provider
 
@@ -44,7 +45,9 @@ WIRES = (
 
 
 @asynccontextmanager
-async def wired(wire: Wire, simulator: Simulator) -> AsyncIterator[Provider]:
+async def wired(
+    wire: Wire, simulator: Simulator, *, inlining: Inlining | None = None
+) -> AsyncIterator[Provider]:
     """A provider called `fake` over this wire."""
     async with open_session() as session:
         account = Account(
@@ -54,7 +57,9 @@ async def wired(wire: Wire, simulator: Simulator) -> AsyncIterator[Provider]:
             api_key="sk-test",
             transport=wire.transport,
         )
-        provider, close = open_provider(account, session, monotonic=time.monotonic)
+        provider, close = open_provider(
+            account, session, inlining=inlining, monotonic=time.monotonic
+        )
         try:
             yield provider
         finally:

@@ -1,0 +1,41 @@
+"""What a provider's failure becomes: one class of the tree, whoever reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hexgate.adapters.simulator import Fault
+from hexgate.domain.errors import (
+    BadResponse,
+    ContentFiltered,
+    ContextTooLong,
+    CredentialRejected,
+    GatewayError,
+    InvalidRequest,
+    ModelGone,
+    Overloaded,
+    ProviderFailed,
+    ProviderLimited,
+    QuotaExhausted,
+    TimedOut,
+    Unreachable,
+)
+
+ERRORS: Mapping[Fault, tuple[type[GatewayError], ...]] = {
+    Fault.UNAUTHORIZED: (CredentialRejected,),
+    Fault.FORBIDDEN: (CredentialRejected,),
+    Fault.QUOTA: (QuotaExhausted,),
+    Fault.LIMITED: (ProviderLimited,),
+    Fault.MODEL_GONE: (ModelGone,),
+    Fault.CONTEXT_TOO_LONG: (ContextTooLong,),
+    # Most have no word of their own for it: then the request is at fault.
+    Fault.FILTER_PROMPT: (ContentFiltered, InvalidRequest),
+    Fault.ERROR_500: (ProviderFailed,),
+    Fault.ERROR_502: (ProviderFailed,),
+    Fault.ERROR_503: (Overloaded,),
+    Fault.ERROR_504: (TimedOut,),
+    Fault.ERROR_529: (Overloaded,),
+    Fault.RESET_BEFORE_HEADERS: (Unreachable,),
+    Fault.CLOSE_BEFORE_HEADERS: (Unreachable,),
+    Fault.HTML: (BadResponse,),
+}

@@ -1,0 +1,126 @@
+"""Every feature and every failure, for every provider over every transport, as the table says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hexgate.adapters.simulator import Fault, Simulator
+from hexgate.domain.call import ChatCall
+from hexgate.domain.chat import Inline, Link, Media
+from hexgate.domain.errors import GatewayError, ProviderLimited, Unsupported
+from hexgate.domain.spec import OnUnsupported
+from hexgate.ports.provider import Provider
+from tests.conformance import limits, table
+from tests.conformance.errors import ERRORS
+from tests.conformance.features import FEATURES, LINK, PNG, Feature, asking
+from tests.conformance.limits import How
+from tests.e2e.wires import WIRES, Wire, wired
+
+ROOT = Path(__file__).parents[2]
+
+
+class Pictures:
+    """Has the bytes of the one link that is asked for."""
+
+    async def inlined(self, call: ChatCall, fetches: Callable[[Media], bool]) -> ChatCall:
+        """See Inlining."""
+
+        def bytes_of(media: Media) -> Media:
+            if media.source != Link(LINK) or fetches(media):
+                return media
+            return replace(media, source=Inline(PNG))
+
+        messages = tuple(
+            replace(
+                message,
+                parts=tuple(
+                    bytes_of(part) if isinstance(part, Media) else part for part in message.parts
+                ),
+            )
+            for message in call.spec.messages
+        )
+        return replace(call, spec=replace(call.spec, messages=messages))
+
+
+@pytest.fixture
+async def provider(wire: Wire) -> AsyncIterator[Provider]:
+    async with (
+        Simulator(hang_s=30) as simulator,
+        wired(wire, simulator, inlining=Pictures()) as made,
+    ):
+        yield made
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name.replace(" ", "-"))
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_a_feature_is_there_or_its_lack_is_said(
+    provider: Provider, wire: Wire, feature: Feature
+) -> None:
+    no = limits.limit(wire.kind, wire.transport, feature.name)
+    if no is None:
+        await feature.check(provider, feature.call)
+    elif no.how is How.UNTOLD:
+        with pytest.raises(AssertionError):
+            await feature.check(provider, feature.call)
+    else:
+        await lacking(provider, feature.call, no.how)
+
+
+async def lacking(provider: Provider, call: ChatCall, how: How) -> None:
+    """What cannot be done is refused by its field, or dropped with a warning that names it."""
+    if how is How.DROPPED:
+        answer = await provider.complete(call)
+        dropped = [w for w in answer.warnings if w.code == "PARAM_DROPPED"]
+        assert dropped
+        assert all(w.field.startswith("spec.") for w in dropped)
+        params = replace(call.spec.params, on_unsupported=OnUnsupported.REJECT)
+        call = replace(call, spec=replace(call.spec, params=params))
+    for way in (provider.complete, provider.open):
+        with pytest.raises(Unsupported) as raised:
+            await way(call)
+        assert raised.value.violations
+        assert all(each.field.startswith("spec.") for each in raised.value.violations)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["unary", "stream"])
+@pytest.mark.parametrize("fault", ERRORS, ids=lambda fault: fault.value)
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_a_failure_is_the_same_whoever_reports_it(
+    provider: Provider, fault: Fault, streamed: bool
+) -> None:
+    asked = asking(model=f"fault-{fault.value}")
+    with pytest.raises(GatewayError) as raised:
+        await (provider.open(asked) if streamed else provider.complete(asked))
+    assert isinstance(raised.value, ERRORS[fault]), raised.value
+
+
+@pytest.mark.parametrize("fault", [Fault.LIMITED_SECONDS, Fault.LIMITED_DATE, Fault.LIMITED_MS])
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_the_wait_that_a_provider_asks_for_is_kept(provider: Provider, fault: Fault) -> None:
+    with pytest.raises(ProviderLimited) as raised:
+        await provider.complete(asking(model=f"fault-{fault.value}"))
+    assert raised.value.retry_after_s is not None
+    assert 0 < raised.value.retry_after_s <= 60
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_a_provider_names_its_requests(provider: Provider, wire: Wire) -> None:
+    answer = await provider.complete(asking())
+    # Ollama gives its requests no identifier.
+    assert bool(answer.request_id) == (wire.kind != "ollama")
+
+
+def test_every_limit_is_one_of_a_wire_and_a_feature_that_there_are() -> None:
+    kinds = {wire.kind for wire in WIRES} | {str(wire) for wire in WIRES}
+    names = {feature.name for feature in FEATURES}
+    assert {kind for kind, _ in limits.LIMITS} <= kinds
+    assert {name for _, name in limits.LIMITS} <= names
+
+
+def test_the_table_of_the_readme_is_fresh() -> None:
+    page = (ROOT / table.README).read_text(encoding="utf-8")
+    assert table.updated(page) == page, "run: .venv/bin/python -m tests.conformance.table"
