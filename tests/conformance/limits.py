@@ -34,6 +34,10 @@ _NO_TOP_K = No(How.DROPPED, "its API has no `top_k`")
 _NO_SEED = No(How.DROPPED, "its API has no `seed`")
 _NO_PENALTY = No(How.DROPPED, "its API has no penalties")
 _NO_LOGPROBS = No(How.DROPPED, "its API has no log probabilities")
+_NO_PARALLEL = No(How.DROPPED, "it cannot be told to call one at a time")
+_NOT_APART = No(How.UNTOLD, "they are counted as output, not apart")
+_NEEDS_SCHEMA = No(How.REFUSED, "it has no JSON without a schema; give one with `json_schema`")
+_NO_VECTORS = No(How.REFUSED, "its API has no embeddings")
 _TEXT_AND_IMAGES = No(How.REFUSED, "it reads text and images alone")
 
 LIMITS: Mapping[tuple[str, str], No] = {
@@ -50,17 +54,34 @@ LIMITS: Mapping[tuple[str, str], No] = {
     ("openai_compatible", "top_k"): No(
         How.DROPPED, "compatible servers do not agree on it; use `provider_options`"
     ),
-    ("anthropic", "JSON"): No(
-        How.REFUSED, "it has no JSON without a schema; give one with `json_schema`"
-    ),
+    ("anthropic", "JSON"): _NEEDS_SCHEMA,
+    ("anthropic", "embeddings"): _NO_VECTORS,
+    ("anthropic", "embedding length"): _NO_VECTORS,
     ("anthropic", "logprobs"): _NO_LOGPROBS,
     ("anthropic", "seed"): _NO_SEED,
     ("anthropic", "penalties"): _NO_PENALTY,
+    ("azure", "document"): No(How.REFUSED, "its chat completions take no files"),
+    ("azure", "reasoning"): _HIDDEN,
+    ("azure", "reasoning returned"): _HIDDEN,
+    ("azure", "stop told"): _ONE_STOP,
+    ("azure", "top_k"): _NO_TOP_K,
+    ("cohere", "one tool at a time"): _NO_PARALLEL,
+    ("cohere", "document"): No(How.REFUSED, "it reads documents as text alone"),
+    ("cohere", "reasoning tokens"): _NOT_APART,
+    ("cohere", "stop told"): No(How.UNTOLD, "it says that it met one, not which"),
+    ("cohere", "prompt cache"): No(How.UNTOLD, "what it caches is no part of what it bills"),
+    ("bedrock", "JSON"): _NEEDS_SCHEMA,
+    ("bedrock", "reasoning tokens"): _NOT_APART,
+    ("bedrock", "logprobs"): _NO_LOGPROBS,
+    ("bedrock", "seed"): _NO_SEED,
+    ("bedrock", "penalties"): _NO_PENALTY,
+    ("gemini", "stop told"): _ONE_STOP,
+    ("vertex", "stop told"): _ONE_STOP,
     ("ollama", "tool required"): _NO_FORCE,
     ("ollama", "tool named"): _NO_FORCE,
-    ("ollama", "one tool at a time"): No(How.DROPPED, "it cannot be told to call one at a time"),
+    ("ollama", "one tool at a time"): _NO_PARALLEL,
     ("ollama", "document"): _TEXT_AND_IMAGES,
-    ("ollama", "reasoning tokens"): No(How.UNTOLD, "they are counted as output, not apart"),
+    ("ollama", "reasoning tokens"): _NOT_APART,
     ("ollama", "stop told"): _ONE_STOP,
     ("ollama", "filter"): No(How.UNTOLD, "it holds nothing back"),
     ("ollama", "prompt cache"): No(How.UNTOLD, "it reuses prompts and does not count them"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conformance.features import FEATURES
+from tests.conformance.features import EMBEDDINGS, FEATURES
 from tests.conformance.limits import How, No, limit
 from tests.e2e.wires import WIRES
 
@@ -38,7 +38,7 @@ def _table() -> str:
         f"| --- |{' --- |' * len(columns)}",
         f"| transports | {' | '.join(', '.join(each) for each in columns.values())} |",
     ]
-    for feature in FEATURES:
+    for feature in (*FEATURES, *EMBEDDINGS):
         cells = [
             _cell(kind, transports, feature.name, notes) for kind, transports in columns.items()
         ]

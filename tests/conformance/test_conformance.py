@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Fault, Simulator
-from hexgate.domain.call import ChatCall
+from hexgate.domain.call import ChatCall, Timeouts
 from hexgate.domain.chat import Inline, Link, Media
 from hexgate.domain.errors import GatewayError, ProviderLimited, Unsupported
 from hexgate.domain.spec import OnUnsupported
 from hexgate.ports.provider import Provider
 from tests.conformance import limits, table
+from tests.conformance.checks import LINK, PNG
 from tests.conformance.errors import ERRORS
-from tests.conformance.features import FEATURES, LINK, PNG, Feature, asking
+from tests.conformance.features import EMBEDDINGS, FEATURES, EmbedFeature, Feature, asking
 from tests.conformance.limits import How
 from tests.e2e.wires import WIRES, Wire, wired
 
@@ -47,7 +49,12 @@ class Pictures:
 
 
 @pytest.fixture
-async def provider(wire: Wire) -> AsyncIterator[Provider]:
+def provider(checkable: WiredProvider) -> Provider:
+    return checkable
+
+
+@pytest.fixture
+async def checkable(wire: Wire) -> AsyncIterator[WiredProvider]:
     async with (
         Simulator(hang_s=30) as simulator,
         wired(wire, simulator, inlining=Pictures()) as made,
@@ -68,6 +75,24 @@ async def test_a_feature_is_there_or_its_lack_is_said(
             await feature.check(provider, feature.call)
     else:
         await lacking(provider, feature.call, no.how)
+
+
+@pytest.mark.parametrize("feature", EMBEDDINGS, ids=lambda feature: feature.name.replace(" ", "-"))
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_embeddings_are_there_or_their_lack_is_said(
+    provider: Provider, wire: Wire, feature: EmbedFeature
+) -> None:
+    if limits.limit(wire.kind, wire.transport, feature.name) is None:
+        await feature.check(provider, feature.call)
+        return
+    with pytest.raises(Unsupported) as raised:
+        await provider.embed(feature.call)
+    assert raised.value.violations
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=str)
+async def test_a_good_credential_passes_the_check(checkable: WiredProvider) -> None:
+    await checkable.check(Timeouts())
 
 
 async def lacking(provider: Provider, call: ChatCall, how: How) -> None:
@@ -116,7 +141,7 @@ async def test_a_provider_names_its_requests(provider: Provider, wire: Wire) -> 
 
 def test_every_limit_is_one_of_a_wire_and_a_feature_that_there_are() -> None:
     kinds = {wire.kind for wire in WIRES} | {str(wire) for wire in WIRES}
-    names = {feature.name for feature in FEATURES}
+    names = {feature.name for feature in (*FEATURES, *EMBEDDINGS)}
     assert {kind for kind, _ in limits.LIMITS} <= kinds
     assert {name for _, name in limits.LIMITS} <= names
 
