@@ -20,9 +20,9 @@ from hexgate.domain.answer import (
     Warned,
 )
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import Attempts, ChatCall, EmbedCall, Options
+from hexgate.domain.call import Attempts, ChatCall, EmbedCall, Options, Timeouts
 from hexgate.domain.chat import Message, Role, Text
-from hexgate.domain.embed import Embedded, EmbedInput
+from hexgate.domain.embed import Embedded, EmbedInput, EmbedSpec
 from hexgate.domain.errors import BadResponse
 from hexgate.domain.ledger import Intent, Settlement
 from hexgate.domain.spec import Spec
@@ -43,6 +43,21 @@ def call(text: str = "Hello", **overrides: Any) -> ChatCall:
         "input_tokens": 10,
     }
     return ChatCall(**(fields | overrides))
+
+
+def embed_call(*texts: str, **overrides: Any) -> EmbedCall:
+    """A call that embeds these texts by `m`; any field of EmbedCall may be given instead."""
+    fields: dict[str, Any] = {
+        "call_id": "call-1",
+        "tenant": "acme",
+        "model": "m",
+        "spec": EmbedSpec(model="m", inputs=tuple((Text(text),) for text in texts or ("Hello",))),
+        "options": Options(),
+        "deadline": 1e9,
+        "attempts": Attempts(8),
+        "input_tokens": 10,
+    }
+    return EmbedCall(**(fields | overrides))
 
 
 class FakeClock:
@@ -146,6 +161,7 @@ class FakeProvider:
         self._between = between
         self._request_id = request_id
         self.calls: list[ChatCall | EmbedCall] = []
+        self.checks: list[Timeouts] = []
         self.entered = asyncio.Event()
         self.opened = 0  # streams
         self.closed = 0
@@ -166,17 +182,30 @@ class FakeProvider:
         return FakeStream(self, played, self._request_id, self._between)
 
     async def embed(self, call: EmbedCall) -> Embedded:
-        """See Provider. Every vector is the length of its text; a script has nothing to say."""
+        """See Provider. Every vector is the length of its text, and every text a token.
+
+        A script says no more than its warnings, and that there is no usage.
+        """
         played = await self._play(call)
         if played.error is not None:
             raise played.error
-        tokens = len(call.spec.inputs)
+        silent = any(isinstance(chunk, Finished) and chunk.usage is None for chunk in played.chunks)
         return Embedded(
             vectors=[[float(_length(parts))] for parts in call.spec.inputs],
-            usage=Usage(uncached_input=tokens),
+            usage=None if silent else Usage(uncached_input=len(call.spec.inputs)),
             model=call.model,
             request_id=self._request_id,
+            warnings=tuple(chunk for chunk in played.chunks if isinstance(chunk, Warned)),
         )
+
+    async def check(self, timeouts: Timeouts) -> None:
+        """See Probe. Fails by the first outcome, if that is an exception."""
+        self.checks.append(timeouts)
+        self.entered.set()
+        if self._gate is not None:
+            await self._gate.wait()
+        if isinstance(self._outcomes[0], Exception):
+            raise self._outcomes[0]
 
     async def _play(self, call: ChatCall | EmbedCall) -> Script:
         outcome = self._outcomes[min(len(self.calls), len(self._outcomes) - 1)]

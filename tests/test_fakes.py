@@ -19,14 +19,16 @@ from hexgate.domain.answer import (
     Warned,
 )
 from hexgate.domain.chat import Reasoning, Text, ToolCall
-from hexgate.domain.errors import BadResponse, Overloaded
+from hexgate.domain.errors import BadResponse, CredentialRejected, Overloaded
 from hexgate.domain.ledger import CallState
 from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
 from hexgate.ports.observer import Observer
+from hexgate.ports.probe import Probe
 from hexgate.ports.provider import Provider
 from tests.contracts.clock import ClockContract
 from tests.contracts.observer import INTENT, ObserverContract, settlement
+from tests.contracts.probe import ProbeContract
 from tests.contracts.provider import ProviderContract
 from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script, call, script
 
@@ -131,6 +133,23 @@ class TestFakeProvider(ProviderContract):
 class TestFakeProviderWithEveryKindOfChunk(TestFakeProvider):
     def make(self) -> Provider:
         return self.kept(FakeProvider(RICH))
+
+
+class TestFakeProbe(ProbeContract):
+    hangs: FakeProvider
+
+    def accepting(self) -> Probe:
+        return FakeProvider()
+
+    def rejecting(self) -> Probe:
+        return FakeProvider(CredentialRejected("m does not accept the key"))
+
+    def hanging(self) -> Probe:
+        self.hangs = FakeProvider(gate=asyncio.Event())
+        return self.hangs
+
+    async def until_asked(self) -> None:
+        await self.hangs.entered.wait()
 
 
 async def test_outcomes_come_in_order_and_the_last_one_stays() -> None:

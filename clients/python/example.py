@@ -30,10 +30,13 @@ from hexgate.v1.content_pb2 import (
     TextPart,
     ToolResult,
 )
+from hexgate.v1.embedding_service_pb2 import EMBED_PURPOSE_DOCUMENT, EmbedInput, EmbedRequest
+from hexgate.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from hexgate.v1.generation_pb2 import CallOptions, CompletionSpec, RoutingPolicy, ToolDefinition
 
 if TYPE_CHECKING:  # the name of an async stub exists for type checkers alone
     from hexgate.v1.completion_service_pb2_grpc import CompletionServiceAsyncStub
+    from hexgate.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
 
 WEATHER = ToolDefinition(
     name="get_weather",
@@ -100,6 +103,18 @@ async def tools(client: CompletionServiceAsyncStub) -> None:
     print(f'tools: "{text(answer.message)}"')
 
 
+async def embed(client: EmbeddingServiceAsyncStub) -> None:
+    """A vector for each text."""
+    inputs = [EmbedInput(parts=[part(said)]) for said in ("a quiet harbour", "a busy gate")]
+    answer = await client.Embed(
+        EmbedRequest(model="sim/sim-echo", inputs=inputs, purpose=EMBED_PURPOSE_DOCUMENT)
+    )
+    lengths = [len(vector.values) for vector in answer.embeddings]
+    assert len(lengths) == len(inputs), f"embed: {len(lengths)} vectors for {len(inputs)} inputs"
+    assert lengths[0], "embed: the vectors are empty"
+    print(f"embed: {len(lengths)} vectors of {lengths[0]} numbers")
+
+
 async def errors(client: CompletionServiceAsyncStub) -> None:
     """What failed, in a word that code can act on, and when to come back."""
     unknown = await problem(client, CompleteRequest(spec=ask("sim/no-such-model", "Hello")))
@@ -148,7 +163,10 @@ async def main() -> None:
     )
     async with channel:
         client = CompletionServiceStub(channel)
-        for step in (unary, stream, tools, errors, cancelled):
+        for step in (unary, stream, tools):
+            await step(client)
+        await embed(EmbeddingServiceStub(channel))
+        for step in (errors, cancelled):
             await step(client)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from hexgate.application.prepare import worst_cost
-from hexgate.domain.answer import Finish
+from hexgate.domain.answer import PRICE_UNCERTAIN, Finish, Warned
 from hexgate.domain.call import Call, Hop
-from hexgate.domain.errors import GatewayError
-from hexgate.domain.estimate import text_tokens
+from hexgate.domain.errors import DeadlineExceeded, GatewayError
+from hexgate.domain.estimate import media_kinds, text_tokens
 from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost, cost
 from hexgate.domain.receipt import Receipt
@@ -18,6 +20,9 @@ from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
 from hexgate.ports.ledger import Ledger
 from hexgate.ports.observer import Observer
+
+C = TypeVar("C", bound=Call)
+A = TypeVar("A")
 
 # After the deadline the call settles by itself; only a crash leaves an intent for the sweep.
 SWEEP_MARGIN_S = 60.0
@@ -32,6 +37,22 @@ class Books:
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
+
+    async def ask(
+        self, call: C, go: Callable[[C], Awaitable[A]], *, streamed: bool = False
+    ) -> tuple[Account, A]:
+        """Record the intent, then ask by `go`: the open account and what was answered.
+
+        What `go` raises is settled, carries the receipt and is raised again.
+        """
+        account = await self.open(call, streamed=streamed)
+        try:
+            answer = await go(call)
+        except BaseException as error:
+            await account.failed(error)
+            raise
+        account.accepted()
+        return account, answer
 
     async def open(self, call: Call, *, streamed: bool) -> Account:
         """Record the intent. Raises StoreUnavailable; then no provider may be called."""
@@ -79,11 +100,17 @@ class Account:
         self.first_token: float | None = None  # monotonic
         self.usage: Usage | None = None  # the last that the provider reported
         self.chars = 0  # of output delivered
+        self._uncertain = False  # something was used that the price does not know
 
     def accepted(self) -> None:
         """A provider accepted the call and output is here."""
         self.accepted_at = self._clock.now()
         self.first_token = self._clock.monotonic()
+
+    def warned(self, warnings: Iterable[Warned]) -> None:
+        """The answer came with these warnings; one of them may be about its price."""
+        if any(warned.code == PRICE_UNCERTAIN for warned in warnings):
+            self._uncertain = True
 
     async def settle(
         self, state: CallState, *, finish: Finish | None = None, failure: str = ""
@@ -112,6 +139,21 @@ class Account:
         with suppress(GatewayError, KeyError):
             await self.settle(CallState.CANCELLED, failure="CANCELLED")
 
+    async def failed(self, error: BaseException) -> None:
+        """Settle a call that was not answered, and attach the receipt to its error.
+
+        What is no Exception is a cancellation: the caller left, or its time was up. Its time may
+        also be up here before grpc notices, which makes no difference to what happened.
+        """
+        if not isinstance(error, Exception):
+            await self.abandon()
+        elif isinstance(error, GatewayError):
+            late = isinstance(error, DeadlineExceeded)
+            state = CallState.CANCELLED if late else CallState.FAILED
+            error.receipt = await self.settle(state, failure=error.reason)
+        else:
+            await self.settle(CallState.FAILED, failure="INTERNAL")
+
     def _close(self, state: CallState) -> Receipt:
         call = self.call
         hop = self._answered()
@@ -124,7 +166,7 @@ class Account:
             model=hop.model,
             attempts=tuple(call.attempts.done),
             usage=usage,
-            cost=_cost(usage, hop),
+            cost=self._cost(usage, hop),
             accepted_at=self.accepted_at,
             total_s=now - call.started,
             first_token_s=first_s,
@@ -185,7 +227,12 @@ class Account:
         waited = sum(attempt.duration_s for attempt in self.call.attempts.done)
         return waited + (0.0 if self.first_token is None else now - self.first_token)
 
-
-def _cost(usage: Usage, hop: Hop) -> Cost:
-    # Nothing used costs nothing, whatever the price.
-    return Cost() if usage.total == 0 and hop.price is None else cost(usage, hop.price)
+    def _cost(self, usage: Usage, hop: Hop) -> Cost:
+        price = hop.price
+        if price is None:
+            # Nothing used costs nothing, whatever the price.
+            return Cost() if usage.total == 0 else cost(usage, None)
+        spent = cost(usage, price)
+        # A kind of media that is not told may be one that costs something else.
+        apart = price.apart and media_kinds(self.call.spec) & (price.apart | {""})
+        return replace(spent, estimated=True) if self._uncertain or apart else spent

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hexgate.application.books import Account, Books
+from hexgate.application.books import Books
 from hexgate.application.policies.cache import Cached
 from hexgate.application.prepare import Prepare
-from hexgate.application.requests import Request
+from hexgate.application.requests import ChatRequest
 from hexgate.domain.answer import Completion, Warned
 from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Reasoning, Refusal, Text, ToolCall
-from hexgate.domain.errors import DeadlineExceeded, GatewayError
 from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost
 from hexgate.domain.receipt import Receipt
@@ -37,40 +36,19 @@ class Complete:
         self._books = books
         self._clock = clock
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: ChatRequest) -> Answer:
         """Answer, or raise a GatewayError that carries the receipt of what was spent."""
-        call = self._prepare(request)
+        call = self._prepare.chat(request)
         kept = await self._provider.hit(call)
         if kept is not None:
             receipt = from_cache(call, self._clock.monotonic() - call.started)
             return Answer(kept, receipt, (*call.warnings, *kept.warnings, *_no_raw(call)))
-        account = await self._books.open(call, streamed=False)
-        try:
-            completion = await self._provider.complete(call)
-        except BaseException as error:
-            await failed(account, error)
-            raise
-        account.accepted()
+        account, completion = await self._books.ask(call, self._provider.complete)
         account.usage = completion.usage
         account.chars = _chars(completion)
+        account.warned(completion.warnings)
         receipt = await account.settle(CallState.SETTLED, finish=completion.finish)
         return Answer(completion, receipt, (*call.warnings, *completion.warnings))
-
-
-async def failed(account: Account, error: BaseException) -> None:
-    """Settle a call that was not answered, and attach the receipt to its error.
-
-    What is no Exception is a cancellation: the caller left, or its time was up. Its time may also
-    be up here before grpc notices, which makes no difference to what happened.
-    """
-    if not isinstance(error, Exception):
-        await account.abandon()
-    elif isinstance(error, GatewayError):
-        late = isinstance(error, DeadlineExceeded)
-        state = CallState.CANCELLED if late else CallState.FAILED
-        error.receipt = await account.settle(state, failure=error.reason)
-    else:
-        await account.settle(CallState.FAILED, failure="INTERNAL")
 
 
 def from_cache(call: ChatCall, total_s: float) -> Receipt:

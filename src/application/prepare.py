@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from hexgate.application.requests import Request
+from hexgate.application.requests import ChatRequest, EmbedRequest, Request
 from hexgate.domain.answer import Warned
-from hexgate.domain.call import Attempts, ChatCall, Hop, Options, Timeouts
+from hexgate.domain.call import Attempts, Call, ChatCall, EmbedCall, Hop, Options, Timeouts
 from hexgate.domain.catalog import ModelCard, Target
 from hexgate.domain.errors import (
     NoEligibleTarget,
     PriceUnknown,
     SpendLimitExceeded,
 )
-from hexgate.domain.estimate import input_tokens
+from hexgate.domain.estimate import embedded_tokens, input_tokens
 from hexgate.domain.price import cost
 from hexgate.domain.routing import Routes
 from hexgate.domain.spec import Spec
@@ -22,6 +23,10 @@ from hexgate.domain.usage import Usage
 from hexgate.domain.validation import validate
 from hexgate.ports.catalog import ModelCatalog
 from hexgate.ports.clock import Clock
+
+C = TypeVar("C", bound=Call)
+# The longest answer that one attempt at a model may give, in tokens.
+Longest = Callable[[ModelCard], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +48,44 @@ class Prepare:
         self, routes: Routes, catalog: ModelCatalog, clock: Clock, defaults: Defaults
     ) -> None:
         self._routes = routes
+        # Vectors of two models do not compare: only a target that was named may take over.
+        self._named = replace(routes, fallbacks=())
         self._catalog = catalog
         self._clock = clock
         self._defaults = defaults
 
-    def __call__(self, request: Request) -> ChatCall:
-        """The call, with its hops in order."""
-        spec, options = request.spec, request.options
+    def chat(self, request: ChatRequest) -> ChatCall:
+        """The call for a completion, with its hops in order."""
+        spec = request.spec
         if not spec.model and self._defaults.model:
             spec = replace(spec, model=self._defaults.model)
-        validate(spec, options)
-        targets = self._routes.targets(spec.model, options, self._catalog.vendors_of)
-        tokens = input_tokens(spec)
-        hops = self._affordable(targets, spec, options, tokens)
+            request = replace(request, spec=spec)
+        validate(spec, request.options)
+
+        def longest(card: ModelCard) -> int:
+            return self._max_output(spec, card)
+
+        call = self._call(ChatCall, request, self._routes, input_tokens(spec), longest)
+        warnings = (*_clamped(spec, call.hops[0]), *_strangers(spec, self._routes.providers))
+        return replace(call, warnings=warnings) if warnings else call
+
+    def embed(self, request: EmbedRequest) -> EmbedCall:
+        """The call for embeddings, with its hops in order. The default model writes: it is no help
+        here.
+        """
+        validate(request.spec, request.options)
+        tokens = embedded_tokens(request.spec)
+        return self._call(EmbedCall, request, self._named, tokens, _nothing)
+
+    def _call(
+        self, kind: type[C], request: Request, routes: Routes, tokens: int, longest: Longest
+    ) -> C:
+        """A call of this kind: routed, priced and bounded."""
+        spec, options = request.spec, request.options
+        targets = routes.targets(spec.model, options, self._catalog.vendors_of)
+        hops = self._affordable(targets, options, tokens, longest)
         first = hops[0]
-        return ChatCall(
+        return kind(
             call_id=request.call_id,
             tenant=request.tenant,
             model=first.model,
@@ -69,13 +97,12 @@ class Prepare:
             timeouts=first.timeouts,
             input_tokens=tokens,
             hops=hops,
-            warnings=(*_clamped(spec, first), *_strangers(spec, self._routes.providers)),
             started=self._clock.monotonic(),
             started_at=self._clock.now(),
         )
 
     def _affordable(
-        self, targets: tuple[Target, ...], spec: Spec, options: Options, tokens: int
+        self, targets: tuple[Target, ...], options: Options, tokens: int, longest: Longest
     ) -> tuple[Hop, ...]:
         """The hops within the caller's spending bounds; raises the first refusal when none is."""
         refusals: list[NoEligibleTarget | PriceUnknown | SpendLimitExceeded] = []
@@ -85,7 +112,7 @@ class Prepare:
             hop = Hop(
                 provider=target.provider,
                 model=target.model,
-                max_output_tokens=self._max_output(spec, card),
+                max_output_tokens=longest(card),
                 price=card.price,
                 timeouts=self._timeouts(target, options),
             )
@@ -155,6 +182,11 @@ def _refusal(
                 metadata={"model": name, "constraint": f"max_{side}_price_nanos_per_mtok"},
             )
     return None
+
+
+def _nothing(_card: ModelCard) -> int:
+    """An embedding model writes no answer."""
+    return 0
 
 
 def _clamped(spec: Spec, hop: Hop) -> Iterator[Warned]:

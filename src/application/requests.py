@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hexgate.domain.call import Options
+from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.spec import Spec
 
 
@@ -14,6 +15,20 @@ class Request:
 
     call_id: str
     tenant: str
-    spec: Spec
+    spec: Spec | EmbedSpec
     options: Options
     deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest(Request):
+    """Asks for a completion."""
+
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest(Request):
+    """Asks for embeddings."""
+
+    spec: EmbedSpec

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from hexgate.application.books import Account, Books
-from hexgate.application.complete import failed, from_cache
+from hexgate.application.complete import from_cache
 from hexgate.application.policies.cache import Cached, Replay
 from hexgate.application.prepare import Prepare
-from hexgate.application.requests import Request
+from hexgate.application.requests import ChatRequest
 from hexgate.domain.answer import (
     Chunk,
     Finished,
@@ -17,6 +17,7 @@ from hexgate.domain.answer import (
     TextDelta,
     ToolCallDelta,
     UsageUpdate,
+    Warned,
 )
 from hexgate.domain.call import ChatCall
 from hexgate.domain.errors import BadResponse, GatewayError, Interrupted, Unserved
@@ -43,19 +44,13 @@ class StreamComplete:
         self._books = books
         self._clock = clock
 
-    async def __call__(self, request: Request) -> Delivery | Replayed:
+    async def __call__(self, request: ChatRequest) -> Delivery | Replayed:
         """Open a stream, or raise a GatewayError. Whoever holds the result must aclose() it."""
-        call = self._prepare(request)
+        call = self._prepare.chat(request)
         kept = await self._provider.hit(call)
         if kept is not None:
             return Replayed(call, Replay(kept), self._clock)
-        account = await self._books.open(call, streamed=True)
-        try:
-            stream = await self._provider.open(call)
-        except BaseException as error:
-            await failed(account, error)
-            raise
-        account.accepted()
+        account, stream = await self._books.ask(call, self._provider.open, streamed=True)
         return Delivery(account, stream)
 
 
@@ -90,6 +85,8 @@ class Delivery:
                 self._account.chars += len(chunk.fragment)
             case UsageUpdate():
                 self._account.usage = chunk.usage
+            case Warned():
+                self._account.warned((chunk,))
             case Finished():
                 return await self._finish(chunk)
             case _:
@@ -117,7 +114,7 @@ class Delivery:
             error = BadResponse("the stream ended without its terminal marker")
         if isinstance(error, Unserved):
             error = self._interrupted(error)
-        await failed(self._account, error)
+        await self._account.failed(error)
         if isinstance(error, GatewayError):
             self.receipt = error.receipt
         return error

@@ -7,6 +7,7 @@ GatewayError
 │   │   └── ContextTooLong   the input does not fit the model
 │   ├── ContentFiltered      the input was refused on policy grounds
 │   ├── UnknownModel         no such model or alias
+│   ├── UnknownProvider      no provider of this name is configured
 │   ├── NoEligibleTarget     the caller's constraints rule out every target
 │   ├── SpendLimitExceeded   the estimate exceeds the caller's own limit
 │   ├── BudgetExceeded       a budget is used up
@@ -123,6 +124,12 @@ class UnknownModel(Rejected):
     """No such model, alias or provider."""
 
     reason = "MODEL_NOT_FOUND"
+
+
+class UnknownProvider(Rejected):
+    """No provider of this name is configured."""
+
+    reason = "PROVIDER_NOT_FOUND"
 
 
 class NoEligibleTarget(Rejected):

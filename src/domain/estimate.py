@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hexgate.domain.chat import (
     Inline,
     Media,
@@ -13,6 +15,7 @@ from hexgate.domain.chat import (
     ToolCall,
     ToolResult,
 )
+from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.spec import SchemaJson, Spec
 
 # English averages about four characters a token in every current vocabulary.
@@ -39,6 +42,27 @@ def input_tokens(spec: Spec) -> int:
     if isinstance(spec.output, SchemaJson):
         total += text_tokens(len(spec.output.schema_json))
     return total
+
+
+def embedded_tokens(spec: EmbedSpec) -> int:
+    """Input tokens of everything that is to be embedded."""
+    return sum(_part(part) for parts in spec.inputs for part in parts)
+
+
+def media_kinds(spec: Spec | EmbedSpec) -> frozenset[str]:
+    """The kinds of media in the input, such as `image`; an empty text for one that is not told."""
+    return frozenset(media.media_type.partition("/")[0].lower() for media in _all_media(spec))
+
+
+def _all_media(spec: Spec | EmbedSpec) -> Iterator[Media]:
+    if isinstance(spec, EmbedSpec):
+        groups: Iterator[tuple[Part, ...]] = iter(spec.inputs)
+    else:
+        groups = (message.parts for message in spec.messages)
+    for parts in groups:
+        for part in parts:
+            inner = part.parts if isinstance(part, ToolResult) else (part,)
+            yield from (one for one in inner if isinstance(one, Media))
 
 
 def _message(message: Message) -> int:

@@ -22,6 +22,7 @@ from hexgate.domain.chat import (
     ToolCall,
     ToolResult,
 )
+from hexgate.domain.embed import EmbedInput, EmbedSpec
 from hexgate.domain.errors import InvalidRequest, Violation
 from hexgate.domain.spec import Params, SchemaJson, Spec, Tool, ToolChoice, ToolMode
 
@@ -31,6 +32,10 @@ MAX_STOPS = 16
 MAX_LABELS = 32
 MAX_NAMES = 64
 MAX_ID_CHARS = 256
+# One answer holds all vectors, and clients read messages of at most 32 MiB.
+MAX_INPUTS = 2_000
+MAX_DIMENSIONS = 65_536
+MAX_NUMBERS = 8_192_000
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
@@ -51,15 +56,21 @@ KIND = {
 }
 
 
-def validate(spec: Spec, options: Options) -> None:
+def validate(spec: Spec | EmbedSpec, options: Options) -> None:
     """Raise InvalidRequest with every violation, or return."""
-    violations = (*_spec(spec), *_options(options))
+    of_spec = _embed(spec) if isinstance(spec, EmbedSpec) else _spec(spec)
+    violations = (*of_spec, *_options(options))
     if violations:
-        first = violations[0]
-        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-        raise InvalidRequest(
-            f"{first.field}: {first.description}{more}", violations, metadata={"field": first.field}
-        )
+        raise refused(*violations)
+
+
+def refused(*violations: Violation) -> InvalidRequest:
+    """The error that names them all, the first in its message."""
+    first = violations[0]
+    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    return InvalidRequest(
+        f"{first.field}: {first.description}{more}", violations, metadata={"field": first.field}
+    )
 
 
 def _spec(spec: Spec) -> Iterator[Violation]:
@@ -83,6 +94,42 @@ def _spec(spec: Spec) -> Iterator[Violation]:
         yield from _schema(path, spec.output.schema_json)
     if spec.thinking is not None and (spec.thinking.budget_tokens or 0) < 0:
         yield _range("spec.reasoning.budget_tokens", spec.thinking.budget_tokens, "0 or more")
+
+
+def _embed(spec: EmbedSpec) -> Iterator[Violation]:
+    if not spec.model:
+        yield Violation("model", "is required: an alias or provider/model", "REQUIRED")
+    count = len(spec.inputs)
+    if not count:
+        yield Violation("inputs", "needs at least one input", "REQUIRED")
+    if count > MAX_INPUTS:
+        yield Violation("inputs", f"has {count}, at most {MAX_INPUTS}", "TOO_MANY")
+    for index, parts in enumerate(spec.inputs):
+        yield from _input(f"inputs[{index}].parts", parts)
+    length = spec.dimensions
+    if length is None:
+        return
+    if not 1 <= length <= MAX_DIMENSIONS:
+        yield _range("dimensions", length, f"1 to {MAX_DIMENSIONS}")
+    elif length * count > MAX_NUMBERS:
+        yield Violation(
+            "inputs",
+            f"has {count}, at most {MAX_NUMBERS // length} fit one answer with {length} dimensions",
+            "TOO_MANY",
+        )
+
+
+def _input(path: str, parts: EmbedInput) -> Iterator[Violation]:
+    if not parts:
+        yield Violation(path, "needs at least one part", "REQUIRED")
+    for index, part in enumerate(parts):
+        if part.mark is not None:
+            where = f"{path}[{index}].prompt_cache"
+            yield Violation(where, "is for completions; leave it unset", "NOT_APPLICABLE")
+        if isinstance(part, Media):
+            yield from _media(f"{path}[{index}].media", part)
+        elif not part.text:
+            yield Violation(f"{path}[{index}].text", "is empty", "REQUIRED")
 
 
 def _message(path: str, message: Message, called: set[str]) -> Iterator[Violation]:

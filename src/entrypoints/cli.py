@@ -1,4 +1,4 @@
-"""The command line: `hexgate serve`, `simulate`, `chat`, `check-config`, `version`.
+"""The command line: `serve`, `simulate`, `chat`, `check-config`, `check-providers`, `version`.
 
 Each command imports what it needs, so that `hexgate version` answers at once.
 """
@@ -133,6 +133,31 @@ def check_config(
         _fail(str(error))
     for line in describe(settings):
         typer.echo(line)
+
+
+@app.command("check-providers")
+def check_providers(config: ConfigFile = None) -> None:
+    """Ask every configured provider whether it accepts its key; exits with 1 when one does not.
+
+    Nothing is generated, so nothing is billed.
+    """
+    from hexgate.entrypoints import logs
+    from hexgate.entrypoints.checks import check_all
+    from hexgate.entrypoints.config.errors import ConfigError
+    from hexgate.entrypoints.config.load import load
+    from hexgate.entrypoints.resources import CannotStart
+
+    try:
+        settings = load(config, os.environ, notice=_note)
+    except ConfigError as error:
+        _fail(str(error))
+    logs.configure(settings.log.level, as_json=settings.log.as_json)
+    try:
+        fine = _run(check_all(settings, typer.echo))
+    except CannotStart as error:
+        _fail(str(error))
+    if not fine:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 import structlog
 from dependency_injector import containers, providers
@@ -21,7 +22,9 @@ from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.adapters.observers.logs import CallLog, Silent
 from hexgate.application.books import Books
+from hexgate.application.check import Check
 from hexgate.application.complete import Complete
+from hexgate.application.embed import Embed
 from hexgate.application.pipeline import harden, unite
 from hexgate.application.policies.cache import Cached
 from hexgate.application.policies.retry import RetryRules
@@ -39,14 +42,19 @@ from hexgate.ports.clock import Clock
 from hexgate.ports.ledger import Ledger
 from hexgate.ports.limiter import Limiter
 from hexgate.ports.observer import Observer
+from hexgate.ports.probe import Probe
 from hexgate.ports.provider import Provider
+
+
+class Leaf(Provider, Probe, Protocol):
+    """A provider as it is, before any policy, which can also be asked whether it would answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """The providers as they are, before any policy, by name."""
+    """Every configured provider, by name."""
 
-    by_name: Mapping[str, Provider]
+    by_name: Mapping[str, Leaf]
 
 
 def build_catalog(settings: Settings, clock: Clock) -> Catalog:
@@ -206,6 +214,16 @@ def build_stream(prepare: Prepare, provider: Cached, books: Books, clock: Clock)
     return StreamComplete(prepare, provider, books, clock)
 
 
+def build_embed(prepare: Prepare, provider: Cached, books: Books) -> Embed:
+    """One call, one vector for each input."""
+    return Embed(prepare, provider, books)
+
+
+def build_check(leaves: Leaves, defaults: Defaults, clock: Clock) -> Check:
+    """Does a provider answer?"""
+    return Check(leaves.by_name, defaults.timeouts, clock)
+
+
 class Container(containers.DeclarativeContainer):
     """Holes are filled by the server, which opens and closes what has a lifetime."""
 
@@ -232,3 +250,5 @@ class Container(containers.DeclarativeContainer):
     # Use cases
     complete = providers.Singleton(build_complete, prepare, provider, books, clock)
     stream = providers.Singleton(build_stream, prepare, provider, books, clock)
+    embed = providers.Singleton(build_embed, prepare, provider, books)
+    check = providers.Singleton(build_check, leaves, defaults, clock)

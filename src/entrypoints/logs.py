@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -33,7 +34,11 @@ def configure(level: str, *, as_json: bool) -> None:
         cache_logger_on_first_use=True,
     )
     # Libraries log through the standard module; their warnings are worth seeing, no more.
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    if as_json:
+        handler.setFormatter(_JsonLine())
+        logging.captureWarnings(capture=True)  # else they are written as text
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
 
 
 class JsonLines:
@@ -53,6 +58,30 @@ class JsonLines:
         line = {**fields, "event": event, "level": "info", "timestamp": stamp}
         self._write(self._encode(line) + b"\n")
         self._flush()
+
+
+class _JsonLine(logging.Formatter):
+    """What a library logs as one line with the fields of ours, and the logger's name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
+        line: dict[str, Any] = {
+            "event": _message(record),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": stamp.replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # arguments that do not fit are the library's mistake, and no reason to fail
+        return str(record.msg)
 
 
 def _json() -> structlog.typing.Processor:

@@ -13,15 +13,18 @@ import aiohttp
 import structlog
 from pydantic import SecretStr
 
+from hexgate.adapters.fetching.files import Files
+from hexgate.adapters.fetching.guard import Guard
+from hexgate.adapters.fetching.links import Links
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
 from hexgate.domain.errors import StoreUnavailable
-from hexgate.entrypoints.container import Leaves
-from hexgate.entrypoints.settings import AnyProvider, Settings, Simulator
+from hexgate.entrypoints.container import Leaf, Leaves
+from hexgate.entrypoints.kinds import AnyProvider, Simulator
+from hexgate.entrypoints.settings import Fetch, Settings
 from hexgate.ports.ledger import Ledger
-from hexgate.ports.provider import Provider
 
 
 class CannotStart(Exception):
@@ -54,20 +57,36 @@ async def open_leaves(settings: Settings, stack: AsyncExitStack) -> Leaves:
     """Every configured provider, over one shared session."""
     session = open_session()
     stack.push_async_callback(session.close)
-    leaves: dict[str, Provider] = {}
+    inlining = _links(settings.fetch, stack)
+    leaves: dict[str, Leaf] = {}
     for name, provider in settings.providers.items():
-        leaves[name] = await _open(name, provider, session, stack)
+        leaves[name] = await _open(name, provider, session, inlining, stack)
     return Leaves(leaves)
 
 
+def _links(wish: Fetch, stack: AsyncExitStack) -> Links | None:
+    if not wish.enabled:
+        return None
+    max_bytes = wish.max_mb << 20
+    files = Files(Guard(wish.allow_networks), max_bytes=max_bytes, timeout_s=wish.timeout_s)
+    stack.push_async_callback(files.aclose)
+    return Links(files, max_bytes)
+
+
 async def _open(
-    name: str, wish: AnyProvider, session: aiohttp.ClientSession, stack: AsyncExitStack
-) -> Provider:
+    name: str,
+    wish: AnyProvider,
+    session: aiohttp.ClientSession,
+    inlining: Links | None,
+    stack: AsyncExitStack,
+) -> Leaf:
     account = _account(name, wish)
     if isinstance(wish, Simulator):
         account = replace(account, base_url=await _simulate(wish, stack))
     try:
-        provider, close = open_provider(account, session, monotonic=time.monotonic)
+        provider, close = open_provider(
+            account, session, inlining=inlining, monotonic=time.monotonic
+        )
     except ValueError as error:
         raise CannotStart(str(error)) from error
     stack.push_async_callback(close)
@@ -80,7 +99,8 @@ _FIELDS = frozenset(field.name for field in fields(Account)) - {"kind", "name"}
 def _account(name: str, wish: AnyProvider) -> Account:
     """What the settings say, field by field: both call the same thing by the same name."""
     if isinstance(wish, Simulator):
-        return Account(kind="openai_compatible", name=name)
+        # It wants a key as the vendors do, and takes any.
+        return Account(kind="openai_compatible", name=name, api_key="simulated")
     said: dict[str, Any] = {}
     for key in _FIELDS & type(wish).model_fields.keys():
         value = getattr(wish, key)

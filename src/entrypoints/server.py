@@ -21,6 +21,7 @@ from hexgate.entrypoints.grpc import listen, services
 from hexgate.entrypoints.grpc.admin import AdminMethods
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
+from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
 from hexgate.entrypoints.grpc.running import Calls
 from hexgate.entrypoints.resources import CannotStart, open_leaves, open_ledger
 from hexgate.entrypoints.settings import Settings
@@ -103,14 +104,16 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
         default_deadline_s=wish.deadline_s,
     )
     completion = CompletionMethods(container.complete(), container.stream(), uuid7)
-    admin = AdminMethods(calls, _revision(settings), clock.now())
+    embedding = EmbeddingMethods(container.embed(), uuid7)
+    admin = AdminMethods(calls, container.check(), _revision(settings), clock.now())
     options = listen.options(wish.max_request_bytes, wish.max_deadline_s)
     public_server, admin_server = aio.server(options=options), aio.server(options=options)
+    offers = {
+        services.COMPLETION: services.completion(boundary, completion),
+        services.EMBEDDING: services.embedding(boundary, embedding),
+    }
     for service in services.PUBLIC:
-        methods = (
-            services.completion(boundary, completion) if service is services.COMPLETION else {}
-        )
-        services.register(public_server, boundary, service, methods)
+        services.register(public_server, boundary, service, offers.get(service, {}))
     services.register(admin_server, boundary, services.ADMIN, services.admin(boundary, admin))
     listen.add_channelz(admin_server)
     if wish.reflection:

@@ -165,7 +165,9 @@ class Fetch(Section):
     enabled: bool = Field(
         default=True, description="Whether the gateway fetches; else such a request is refused."
     )
-    max_mb: int = Field(default=20, ge=1, le=256, description="All files of one request together, in MiB.")
+    max_mb: int = Field(
+        default=20, ge=1, le=256, description="All files of one request together, in MiB."
+    )
     timeout_s: Seconds = Field(default=10, description="Time for one file, in seconds.")
     allow_networks: tuple[Network, ...] = Field(
         default=(),

@@ -109,7 +109,7 @@ class Cost(_message.Message):
     price_version: _builtins.str
     """Identifies the price table used."""
     estimated: _builtins.bool
-    """Computed from estimated usage."""
+    """Computed from estimated usage, or something was used that the known price does not tell apart."""
     price_unknown: _builtins.bool
     """The model's price is not known: every amount above is 0 and means nothing."""
     def __init__(

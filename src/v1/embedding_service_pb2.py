@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from hexgate.v1 import accounting_pb2 as hexgate_dot_v1_dot_accounting__pb2
+from hexgate.v1 import completion_service_pb2 as hexgate_dot_v1_dot_completion__service__pb2
 from hexgate.v1 import content_pb2 as hexgate_dot_v1_dot_content__pb2
 from hexgate.v1 import generation_pb2 as hexgate_dot_v1_dot_generation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hexgate/v1/embedding_service.proto\x12\nhexgate.v1\x1a\x1bhexgate/v1/accounting.proto\x1a\x18hexgate/v1/content.proto\x1a\x1bhexgate/v1/generation.proto\"\xc2\x01\n\x0c\x45mbedRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12&\n\x06inputs\x18\x02 \x03(\x0b\x32\x16.hexgate.v1.EmbedInput\x12\x17\n\ndimensions\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12)\n\x07purpose\x18\x04 \x01(\x0e\x32\x18.hexgate.v1.EmbedPurpose\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.hexgate.v1.CallOptionsB\r\n\x0b_dimensions\"4\n\nEmbedInput\x12&\n\x05parts\x18\x01 \x03(\x0b\x32\x17.hexgate.v1.ContentPart\"\xb3\x01\n\rEmbedResponse\x12\x13\n\x0bresponse_id\x18\x01 \x01(\t\x12)\n\nembeddings\x18\x02 \x03(\x0b\x32\x15.hexgate.v1.Embedding\x12 \n\x05usage\x18\x03 \x01(\x0b\x32\x11.hexgate.v1.Usage\x12\x1e\n\x04\x63ost\x18\x04 \x01(\x0b\x32\x10.hexgate.v1.Cost\x12 \n\x05route\x18\x05 \x01(\x0b\x32\x11.hexgate.v1.Route\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02*\xc0\x01\n\x0c\x45mbedPurpose\x12\x1d\n\x19\x45MBED_PURPOSE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45MBED_PURPOSE_QUERY\x10\x01\x12\x1a\n\x16\x45MBED_PURPOSE_DOCUMENT\x10\x02\x12\x1c\n\x18\x45MBED_PURPOSE_SIMILARITY\x10\x03\x12 \n\x1c\x45MBED_PURPOSE_CLASSIFICATION\x10\x04\x12\x1c\n\x18\x45MBED_PURPOSE_CLUSTERING\x10\x05\x32P\n\x10\x45mbeddingService\x12<\n\x05\x45mbed\x12\x18.hexgate.v1.EmbedRequest\x1a\x19.hexgate.v1.EmbedResponseB%Z#hexgate.dev/go/hexgate/v1;hexgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hexgate/v1/embedding_service.proto\x12\nhexgate.v1\x1a\x1bhexgate/v1/accounting.proto\x1a#hexgate/v1/completion_service.proto\x1a\x18hexgate/v1/content.proto\x1a\x1bhexgate/v1/generation.proto\"\xc2\x01\n\x0c\x45mbedRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12&\n\x06inputs\x18\x02 \x03(\x0b\x32\x16.hexgate.v1.EmbedInput\x12\x17\n\ndimensions\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12)\n\x07purpose\x18\x04 \x01(\x0e\x32\x18.hexgate.v1.EmbedPurpose\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.hexgate.v1.CallOptionsB\r\n\x0b_dimensions\"4\n\nEmbedInput\x12&\n\x05parts\x18\x01 \x03(\x0b\x32\x17.hexgate.v1.ContentPart\"\xda\x01\n\rEmbedResponse\x12\x13\n\x0bresponse_id\x18\x01 \x01(\t\x12)\n\nembeddings\x18\x02 \x03(\x0b\x32\x15.hexgate.v1.Embedding\x12 \n\x05usage\x18\x03 \x01(\x0b\x32\x11.hexgate.v1.Usage\x12\x1e\n\x04\x63ost\x18\x04 \x01(\x0b\x32\x10.hexgate.v1.Cost\x12 \n\x05route\x18\x05 \x01(\x0b\x32\x11.hexgate.v1.Route\x12%\n\x08warnings\x18\x06 \x03(\x0b\x32\x13.hexgate.v1.Warning\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02*\xc0\x01\n\x0c\x45mbedPurpose\x12\x1d\n\x19\x45MBED_PURPOSE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45MBED_PURPOSE_QUERY\x10\x01\x12\x1a\n\x16\x45MBED_PURPOSE_DOCUMENT\x10\x02\x12\x1c\n\x18\x45MBED_PURPOSE_SIMILARITY\x10\x03\x12 \n\x1c\x45MBED_PURPOSE_CLASSIFICATION\x10\x04\x12\x1c\n\x18\x45MBED_PURPOSE_CLUSTERING\x10\x05\x32P\n\x10\x45mbeddingService\x12<\n\x05\x45mbed\x12\x18.hexgate.v1.EmbedRequest\x1a\x19.hexgate.v1.EmbedResponseB%Z#hexgate.dev/go/hexgate/v1;hexgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +36,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hexgate.v1.embedding_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z#hexgate.dev/go/hexgate/v1;hexgatev1'
-  _globals['_EMBEDPURPOSE']._serialized_start=597
-  _globals['_EMBEDPURPOSE']._serialized_end=789
-  _globals['_EMBEDREQUEST']._serialized_start=135
-  _globals['_EMBEDREQUEST']._serialized_end=329
-  _globals['_EMBEDINPUT']._serialized_start=331
-  _globals['_EMBEDINPUT']._serialized_end=383
-  _globals['_EMBEDRESPONSE']._serialized_start=386
-  _globals['_EMBEDRESPONSE']._serialized_end=565
-  _globals['_EMBEDDING']._serialized_start=567
-  _globals['_EMBEDDING']._serialized_end=594
-  _globals['_EMBEDDINGSERVICE']._serialized_start=791
-  _globals['_EMBEDDINGSERVICE']._serialized_end=871
+  _globals['_EMBEDPURPOSE']._serialized_start=673
+  _globals['_EMBEDPURPOSE']._serialized_end=865
+  _globals['_EMBEDREQUEST']._serialized_start=172
+  _globals['_EMBEDREQUEST']._serialized_end=366
+  _globals['_EMBEDINPUT']._serialized_start=368
+  _globals['_EMBEDINPUT']._serialized_end=420
+  _globals['_EMBEDRESPONSE']._serialized_start=423
+  _globals['_EMBEDRESPONSE']._serialized_end=641
+  _globals['_EMBEDDING']._serialized_start=643
+  _globals['_EMBEDDING']._serialized_end=670
+  _globals['_EMBEDDINGSERVICE']._serialized_start=867
+  _globals['_EMBEDDINGSERVICE']._serialized_end=947
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from hexgate.v1 import accounting_pb2 as _accounting_pb2
+from hexgate.v1 import completion_service_pb2 as _completion_service_pb2
 from hexgate.v1 import content_pb2 as _content_pb2
 from hexgate.v1 import generation_pb2 as _generation_pb2
 import builtins as _builtins
@@ -137,6 +138,7 @@ class EmbedResponse(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     response_id: _builtins.str
     """Unique per call."""
     @_builtins.property
@@ -155,6 +157,10 @@ class EmbedResponse(_message.Message):
     def route(self) -> _accounting_pb2.Route:
         """Route."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_completion_service_pb2.Warning]:
+        """Non-fatal deviations from the request."""
+
     def __init__(
         self,
         *,
@@ -163,10 +169,11 @@ class EmbedResponse(_message.Message):
         usage: _accounting_pb2.Usage | None = ...,
         cost: _accounting_pb2.Cost | None = ...,
         route: _accounting_pb2.Route | None = ...,
+        warnings: _abc.Iterable[_completion_service_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "route", b"route", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "embeddings", b"embeddings", "response_id", b"response_id", "route", b"route", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "embeddings", b"embeddings", "response_id", b"response_id", "route", b"route", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

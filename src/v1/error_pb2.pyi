@@ -53,6 +53,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The stored state is not the one the request expected. Metadata: expected, found."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 13
     """The method or option exists in the contract and not yet in this server. Metadata: feature."""
+    ERROR_REASON_PROVIDER_NOT_FOUND: _ErrorReason.ValueType  # 14
+    """No provider of this name is configured. Metadata: provider."""
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 20
     """20-29: who is calling.
 
@@ -151,6 +153,8 @@ ERROR_REASON_CONFLICT: ErrorReason.ValueType  # 12
 """The stored state is not the one the request expected. Metadata: expected, found."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 13
 """The method or option exists in the contract and not yet in this server. Metadata: feature."""
+ERROR_REASON_PROVIDER_NOT_FOUND: ErrorReason.ValueType  # 14
+"""No provider of this name is configured. Metadata: provider."""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 20
 """20-29: who is calling.
 

@@ -1,24 +1,27 @@
-"""Both use cases over one fake provider."""
+"""The use cases over one fake provider."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from hexgate.adapters.cache.memory import in_memory
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.application.books import Books
 from hexgate.application.complete import Complete
+from hexgate.application.embed import Embed
 from hexgate.application.pipeline import unite
 from hexgate.application.policies.record import Recorded
 from hexgate.application.prepare import Defaults, Prepare
-from hexgate.application.requests import Request
+from hexgate.application.requests import ChatRequest, EmbedRequest
 from hexgate.application.stream import Ending, StreamComplete
 from hexgate.domain.answer import Chunk
 from hexgate.domain.call import CacheMode, Options
 from hexgate.domain.catalog import ModelCard, Target
 from hexgate.domain.chat import Message, Role, Text
+from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.errors import (
     StoreUnavailable,
 )
@@ -34,11 +37,13 @@ PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
 
 
 class Catalog:
-    """One priced model, one without a price."""
+    """Priced models, of which one has another price for audio, and one without a price."""
 
     def card(self, target: Target) -> ModelCard:
         if target.model == "free":
             return ModelCard(target=target)
+        if target.model == "listens":
+            return ModelCard(target=target, price=replace(PRICE, apart=frozenset({"audio"})))
         return ModelCard(target=target, max_output_tokens=50, price=PRICE)
 
     def vendors_of(self, model: str) -> tuple[str, ...]:
@@ -74,7 +79,7 @@ class FullLedger(MemoryLedger):
 
 
 class Desk:
-    """Both use cases over one fake provider."""
+    """The use cases over one fake provider."""
 
     def __init__(
         self,
@@ -94,18 +99,30 @@ class Desk:
         books = Books(self.ledger, self.clock, self.observer)
         self.complete = Complete(prepare, provider, books, self.clock)
         self.stream = StreamComplete(prepare, provider, books, self.clock)
+        self.embed = Embed(prepare, provider, books)
 
-    def request(self, text: str = "Hello there", **fields: Any) -> Request:
+    def request(self, text: str = "Hello there", **fields: Any) -> ChatRequest:
         """One request; `model`, `params` and any option may be given."""
         spec = Spec(
             model=str(fields.pop("model", "fake/m")),
             messages=(Message(Role.USER, (Text(text),)),),
             params=fields.pop("params", Params()),
         )
-        return Request(
+        return ChatRequest(
             call_id="c1",
             tenant="acme",
             spec=spec,
+            options=Options(**fields),
+            deadline=self.clock.monotonic() + 60,
+        )
+
+    def embed_request(self, *texts: str, **fields: Any) -> EmbedRequest:
+        """One request for embeddings; `model` and any option may be given."""
+        inputs = tuple((Text(text),) for text in texts or ("Hello there",))
+        return EmbedRequest(
+            call_id="c1",
+            tenant="acme",
+            spec=EmbedSpec(model=str(fields.pop("model", "fake/m")), inputs=inputs),
             options=Options(**fields),
             deadline=self.clock.monotonic() + 60,
         )
@@ -124,7 +141,7 @@ class Desk:
         return settlement
 
 
-async def read(desk: Desk, request: Request) -> list[Chunk | Ending]:
+async def read(desk: Desk, request: ChatRequest) -> list[Chunk | Ending]:
     """One stream, whole."""
     items: list[Chunk | Ending] = []
     async with aclosing(await desk.stream(request)) as delivery:

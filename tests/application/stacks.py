@@ -12,7 +12,7 @@ from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.application.pipeline import harden
 from hexgate.application.policies.retry import RetryRules
 from hexgate.domain.answer import Chunk
-from hexgate.domain.call import ChatCall, Hop, Options
+from hexgate.domain.call import ChatCall, EmbedCall, Hop, Options
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.errors import (
     BadResponse,
@@ -23,7 +23,7 @@ from hexgate.domain.spec import Spec
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 from tests.contracts.provider import ProviderContract
-from tests.fakes import FakeClock, FakeProvider, Script, call, script
+from tests.fakes import FakeClock, FakeProvider, Script, call, embed_call, script
 
 RULES = RetryRules(attempts=3, base_s=1.0, max_s=4.0)
 
@@ -96,6 +96,9 @@ class HardenedContract(ProviderContract):
 
     def call(self) -> ChatCall:
         return aimed()
+
+    def embed_call(self, *texts: str) -> EmbedCall:
+        return embed_call(*texts, hops=hops("fake/m"))
 
 
 async def drain(provider: Provider, asked: ChatCall) -> list[Chunk]:

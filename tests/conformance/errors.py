@@ -35,7 +35,8 @@ ERRORS: Mapping[Fault, tuple[type[GatewayError], ...]] = {
     Fault.ERROR_503: (Overloaded,),
     Fault.ERROR_504: (TimedOut,),
     Fault.ERROR_529: (Overloaded,),
-    Fault.RESET_BEFORE_HEADERS: (Unreachable,),
-    Fault.CLOSE_BEFORE_HEADERS: (Unreachable,),
+    # gRPC has one status for a server that is busy and one that hangs up.
+    Fault.RESET_BEFORE_HEADERS: (Unreachable, Overloaded),
+    Fault.CLOSE_BEFORE_HEADERS: (Unreachable, Overloaded),
     Fault.HTML: (BadResponse,),
 }

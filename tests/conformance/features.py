@@ -132,7 +132,7 @@ def tuned(**params: Any) -> ChatCall:
 
 
 def embedding(*texts: str, dimensions: int | None = None) -> EmbedCall:
-    """A call for vectors, of a model that every kind of embedding wire knows."""
+    """A call for vectors."""
     inputs = tuple((Text(text),) for text in texts)
     spec = EmbedSpec(model="sim-echo", inputs=inputs, dimensions=dimensions)
     chat = asking(model="sim-echo")
@@ -293,7 +293,7 @@ EMBEDDINGS = (
     EmbedFeature(
         "embedding length",
         "embeddings of a chosen length",
-        embedding(*TEXTS, dimensions=8),
+        embedding(*TEXTS, dimensions=256),
         checks.shortened,
     ),
 )

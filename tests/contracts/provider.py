@@ -20,7 +20,7 @@ from hexgate.domain.answer import (
     ToolCallStarted,
 )
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import ChatCall
+from hexgate.domain.call import ChatCall, EmbedCall
 from hexgate.domain.chat import Media, Reasoning, Refusal, Text, ToolCall
 from hexgate.domain.errors import GatewayError
 from hexgate.ports.provider import Provider, Stream
@@ -36,13 +36,14 @@ class ProviderContract(abc.ABC):
     fails: ClassVar[bool] = True
     truncates: ClassVar[bool] = True  # the wire has a terminal marker that can be missing
     stalls: ClassVar[bool] = True
+    embeds: ClassVar[bool] = True
 
     @abc.abstractmethod
     def make(self) -> Provider:
         """A provider that gives the same answer every time: several chunks when streamed."""
 
     def failing(self) -> Provider:
-        """A provider that fails before any output, in both ways of calling."""
+        """A provider that fails before any output, in every way of calling."""
         raise NotImplementedError("give failing(), or set fails = False")
 
     def truncated(self) -> Provider:
@@ -64,6 +65,10 @@ class ProviderContract(abc.ABC):
     def call(self) -> ChatCall:
         """What is asked."""
         return fakes.call()
+
+    def embed_call(self, *texts: str) -> EmbedCall:
+        """What is to be embedded."""
+        return fakes.embed_call(*texts)
 
     async def chunks(self) -> list[Chunk]:
         """One whole stream."""
@@ -184,6 +189,31 @@ class ProviderContract(abc.ABC):
     async def test_cancelling_an_opening_ends_it_at_once(self) -> None:
         self._only(self.streams and self.stalls, "streams and stalls")
         await self._cancelled(self.stalled().open(self.call()))
+
+    async def test_every_input_gets_a_vector_of_its_own_in_order(self) -> None:
+        self._only(self.embeds, "embeds")
+        embedded = await self.make().embed(self.embed_call("one", "three", "one"))
+        first, second, third = (list(vector) for vector in embedded.vectors)
+        assert first == third != second
+        assert len(first) == len(second) > 0
+        await self.released()
+
+    async def test_the_neighbours_of_an_input_do_not_change_its_vector(self) -> None:
+        self._only(self.embeds, "embeds")
+        provider = self.make()
+        together = await provider.embed(self.embed_call("one", "three"))
+        alone = await provider.embed(self.embed_call("three"))
+        assert list(alone.vectors[0]) == list(together.vectors[1])
+
+    async def test_failed_embeddings_are_a_gateway_error(self) -> None:
+        self._only(self.embeds and self.fails, "embeds and fails")
+        with pytest.raises(GatewayError):
+            await self.failing().embed(self.embed_call("one"))
+        await self.released()
+
+    async def test_cancelling_embeddings_ends_them_at_once(self) -> None:
+        self._only(self.embeds and self.stalls, "embeds and stalls")
+        await self._cancelled(self.stalled().embed(self.embed_call("one")))
 
     async def _cancelled(self, going: Coroutine[object, object, object]) -> None:
         task = asyncio.ensure_future(going)

@@ -8,6 +8,7 @@ import pytest
 
 from hexgate.domain.call import Options
 from hexgate.domain.chat import (
+    CacheMark,
     Inline,
     Link,
     Media,
@@ -19,6 +20,7 @@ from hexgate.domain.chat import (
     ToolCall,
     ToolResult,
 )
+from hexgate.domain.embed import EmbedInput, EmbedSpec
 from hexgate.domain.errors import InvalidRequest
 from hexgate.domain.spec import (
     Params,
@@ -36,7 +38,7 @@ GOOD = Spec(model="sim/echo", messages=(HELLO,))
 SUM = Tool("sum", "Adds.", '{"type": "object"}')
 
 
-def fields(spec: Spec, options: Options | None = None) -> list[str]:
+def fields(spec: Spec | EmbedSpec, options: Options | None = None) -> list[str]:
     """The paths of all violations."""
     try:
         validate(spec, options or Options())
@@ -181,3 +183,51 @@ def test_a_bad_schema_says_where_and_never_what() -> None:
         validate(spec, Options())
     assert "line 1 column 10" in caught.value.violations[0].description
     assert "secret" not in str(caught.value)
+
+
+IMAGE = Media("image/png", Inline(b"x"))
+
+
+def embed(
+    *inputs: EmbedInput, model: str = "sim/embed", dimensions: int | None = None
+) -> EmbedSpec:
+    """What is to be embedded."""
+    return EmbedSpec(model=model, inputs=inputs, dimensions=dimensions)
+
+
+def test_good_embeddings_pass() -> None:
+    mixed = (Text("a caption"), IMAGE)
+    assert fields(embed((Text("a"),), mixed, dimensions=65_536)) == []
+    assert fields(embed(*[(Text("a"),)] * 2_000, dimensions=4_096)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (embed((Text("a"),), model=""), "model"),
+        (embed(), "inputs"),
+        (embed(*[(Text("a"),)] * 2_001), "inputs"),
+        (embed(*[(Text("a"),)] * 2_000, dimensions=4_097), "inputs"),
+        (embed((Text("a"),), dimensions=0), "dimensions"),
+        (embed((Text("a"),), dimensions=65_537), "dimensions"),
+        (embed((Text("a"),), ()), "inputs[1].parts"),
+        (embed((Text("a"), Text(""))), "inputs[0].parts[1].text"),
+        (embed((Text("a", CacheMark()),)), "inputs[0].parts[0].prompt_cache"),
+        (embed((Media("", Inline(b"x")),)), "inputs[0].parts[0].media.media_type"),
+        (embed((Media("image/png", Inline(b"")),)), "inputs[0].parts[0].media.data"),
+        (embed((Media("", Link("ftp://x/y")),)), "inputs[0].parts[0].media.url"),
+    ],
+)
+def test_each_fault_of_embeddings_is_named_by_its_path(spec: EmbedSpec, field: str) -> None:
+    assert fields(spec) == [field]
+
+
+def test_all_faults_of_embeddings_are_named_at_once() -> None:
+    spec = embed((Text(""),), (), model="", dimensions=-1)
+    assert fields(spec, Options(max_attempts=0)) == [
+        "model",
+        "inputs[0].parts[0].text",
+        "inputs[1].parts",
+        "dimensions",
+        "options.routing.max_attempts",
+    ]

@@ -58,6 +58,7 @@ class Aimed:
 class SimulatedContract(ProviderContract):
     """The suite over the simulator; subclasses say what is asked and what stands around."""
 
+    embeds = False
     model: ClassVar[str] = "sim-story"
 
     @pytest.fixture(autouse=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
 from hexgate.adapters.providers.wire import Inlining
+from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Simulator
-from hexgate.ports.provider import Provider
+from tests.adapters.providers.transports.google_tokens import TokenServer, key_file, service_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +29,69 @@ class Wire:
     def __str__(self) -> str:
         return f"{self.kind}-{self.transport}"
 
-    def base_url(self, simulator: Simulator) -> str:
-        """Where the simulator speaks this wire."""
-        return {
-            "anthropic": simulator.anthropic_url,
-            "ollama": simulator.ollama_url,
-        }.get(self.kind, simulator.openai_url)
-
 
 WIRES = (
     Wire("openai", "http"),
     Wire("openai", "sdk"),
     Wire("openai_compatible", "http"),
+    Wire("openai_compatible", "sdk"),
+    Wire("azure", "http"),
+    Wire("azure", "sdk"),
     Wire("anthropic", "http"),
     Wire("anthropic", "sdk"),
+    Wire("cohere", "http"),
+    Wire("gemini", "http"),
+    Wire("vertex", "http"),
+    Wire("vertex", "sdk"),
+    Wire("bedrock", "http"),
+    Wire("bedrock", "sdk"),
     Wire("ollama", "http"),
 )
 
 
 @asynccontextmanager
+async def said(wire: Wire, simulator: Simulator) -> AsyncIterator[dict[str, Any]]:
+    """What the configuration of a provider of this wire says, its kind and transport included."""
+    urls = {
+        "anthropic": simulator.anthropic_url,
+        "azure": simulator.azure_url,
+        "bedrock": simulator.bedrock_url,
+        "cohere": simulator.cohere_url,
+        "gemini": simulator.gemini_url,
+        "ollama": simulator.ollama_url,
+        "vertex": simulator.vertex_url,
+    }
+    found: dict[str, Any] = {
+        "kind": wire.kind,
+        "transport": wire.transport,
+        "base_url": urls.get(wire.kind, simulator.openai_url),
+    }
+    async with AsyncExitStack() as stack:
+        if wire.kind == "bedrock":
+            found |= {"region": "us-east-1", "access_key_id": "AKIA", "secret_access_key": "s"}
+        elif wire.kind == "vertex":
+            tokens = await stack.enter_async_context(TokenServer())
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            file = key_file(folder, service_account(tokens.url))
+            found |= {"project": "p", "location": "us-central1", "credentials_file": file}
+            if wire.transport == "sdk":
+                from hexgate.adapters.simulator.vertex_grpc import VertexGrpc
+
+                bridge = await stack.enter_async_context(VertexGrpc(simulator))
+                found["base_url"] = bridge.url
+        else:
+            found["api_key"] = "sk-test"
+        yield found
+
+
+@asynccontextmanager
 async def wired(
     wire: Wire, simulator: Simulator, *, inlining: Inlining | None = None
-) -> AsyncIterator[Provider]:
+) -> AsyncIterator[WiredProvider]:
     """A provider called `fake` over this wire."""
-    async with open_session() as session:
-        account = Account(
-            kind=wire.kind,
-            name="fake",
-            base_url=wire.base_url(simulator),
-            api_key="sk-test",
-            transport=wire.transport,
-        )
+    async with open_session() as session, said(wire, simulator) as fields:
         provider, close = open_provider(
-            account, session, inlining=inlining, monotonic=time.monotonic
+            Account(name="fake", **fields), session, inlining=inlining, monotonic=time.monotonic
         )
         try:
             yield provider

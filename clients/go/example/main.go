@@ -40,8 +40,11 @@ func run() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	client := pb.NewCompletionServiceClient(conn)
+	embedded := func(ctx context.Context, _ pb.CompletionServiceClient) error {
+		return embed(ctx, pb.NewEmbeddingServiceClient(conn))
+	}
 	for _, step := range []func(context.Context, pb.CompletionServiceClient) error{
-		unary, stream, tools, failures, cancelled,
+		unary, stream, tools, embedded, failures, cancelled,
 	} {
 		if err := step(ctx, client); err != nil {
 			return err
@@ -130,6 +133,24 @@ func tools(ctx context.Context, client pb.CompletionServiceClient) error {
 		return fmt.Errorf("tools: the answer has no text: %v", answer)
 	}
 	fmt.Printf("tools: %q\n", text(answer.GetMessage()))
+	return nil
+}
+
+func embed(ctx context.Context, client pb.EmbeddingServiceClient) error {
+	request := &pb.EmbedRequest{
+		Model:   "sim/sim-echo",
+		Inputs:  []*pb.EmbedInput{{Parts: parts("a quiet harbour")}, {Parts: parts("a busy gate")}},
+		Purpose: pb.EmbedPurpose_EMBED_PURPOSE_DOCUMENT,
+	}
+	answer, err := client.Embed(ctx, request)
+	if err != nil {
+		return fmt.Errorf("embed: %w", hexgate.Explain(err))
+	}
+	vectors := answer.GetEmbeddings()
+	if len(vectors) != len(request.Inputs) || len(vectors[0].GetValues()) == 0 {
+		return fmt.Errorf("embed: %d vectors for %d inputs", len(vectors), len(request.Inputs))
+	}
+	fmt.Printf("embed: %d vectors of %d numbers\n", len(vectors), len(vectors[0].GetValues()))
 	return nil
 }
 

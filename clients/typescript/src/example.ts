@@ -10,8 +10,10 @@ import { Code } from "@connectrpc/connect";
 import { createHexgate, explain, type Hexgate } from "./index.js";
 import { FinishReason } from "./gen/hexgate/v1/completion_service_pb.js";
 import { type Message, Role } from "./gen/hexgate/v1/content_pb.js";
+import { EmbedPurpose } from "./gen/hexgate/v1/embedding_service_pb.js";
 
 type Completions = Hexgate["completions"];
+type Embeddings = Hexgate["embeddings"];
 
 const part = (text: string) => ({ kind: { case: "text" as const, value: { text } } });
 const ask = (model: string, question: string) => ({
@@ -79,6 +81,14 @@ async function tools(client: Completions): Promise<void> {
   console.log(`tools: "${text(answer.message)}"`);
 }
 
+async function embed(client: Embeddings): Promise<void> {
+  const inputs = ["a quiet harbour", "a busy gate"].map((said) => ({ parts: [part(said)] }));
+  const answer = await client.embed({ model: "sim/sim-echo", inputs, purpose: EmbedPurpose.DOCUMENT });
+  const lengths = answer.embeddings.map(({ values }) => values.length);
+  check(lengths.length === inputs.length && lengths[0] !== 0, `embed: vectors of ${lengths} numbers`);
+  console.log(`embed: ${lengths.length} vectors of ${lengths[0]} numbers`);
+}
+
 async function errors(client: Completions): Promise<void> {
   const unknown = await problem(client.complete({ spec: ask("sim/no-such-model", "Hello") }));
   check(
@@ -119,7 +129,11 @@ const hexgate = createHexgate({
   plaintextToken: true, // the example talks to a gateway on the same machine
 });
 try {
-  for (const step of [unary, stream, tools, errors, cancelled]) {
+  for (const step of [unary, stream, tools]) {
+    await step(hexgate.completions);
+  }
+  await embed(hexgate.embeddings);
+  for (const step of [errors, cancelled]) {
     await step(hexgate.completions);
   }
 } catch (error) {

@@ -40,9 +40,10 @@ SOURCES = {
     "openrouter": _Source("openrouter", resells=True),
 }
 
-# Charges for what a text call does not do, or does at the input's rate at worst: searches that the
-# caller switches on by a provider's own option, media in the input.
+# Charges for what a text call does not do: searches, which the caller switches on by a provider's
+# own option and is warned of, and media in the input, which the price tells apart.
 _ASIDE = ("search", "input_audio", "input_image", "input_video", "cache_audio", "cache_image")
+_MEDIA = ("audio", "image", "video")
 _INPUT, _OUTPUT = "input_mtok", "output_mtok"
 _READ, _WRITE = "cache_read_mtok", "cache_write_mtok"
 _WRITE_5M, _WRITE_1H = "cache_write_5m_mtok", "cache_write_1h_mtok"
@@ -162,6 +163,7 @@ def _price(prices: listed.ModelPrice, version: str) -> Price | None:
             rates=_rates(found, _BELOW_ALL),
             tiers=tuple(Tier(start, _rates(found, start)) for start in starts),
             version=version,
+            apart=frozenset(kind for kind in _MEDIA if _apart(found, kind)),
         )
     except ValueError:
         return None
@@ -169,6 +171,15 @@ def _price(prices: listed.ModelPrice, version: str) -> Price | None:
 
 def _counted(key: str) -> bool:
     return key in _CLASSES or any(part in key for part in _ASIDE)
+
+
+def _apart(found: dict[str, Decimal | listed.TieredPrices], kind: str) -> bool:
+    """Whether media of this kind in the input costs something else than text."""
+    return any(
+        value != found.get(_READ if "cache" in key else _INPUT)
+        for key, value in found.items()
+        if kind in key
+    )
 
 
 def _tiers(value: Decimal | listed.TieredPrices) -> list[listed.Tier]:

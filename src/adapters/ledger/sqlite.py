@@ -188,17 +188,34 @@ def _unusable(path: Path, why: str) -> StoreUnavailable:
 
 # Operations of the writer. Rows come out as the table holds them.
 _Rows = list[tuple[Any, ...]]
+# What SQLite says of a number beyond 64 bits, of text that is no UTF-8, and of one without end.
+_NO_VALUE = (OverflowError, UnicodeEncodeError, sqlite3.DataError)
 
 
 def _begin(db: sqlite3.Connection, row: rows.Row) -> None:
-    db.execute(rows.BEGIN, row)
+    try:
+        db.execute(rows.BEGIN, row)
+    except _NO_VALUE as error:
+        raise _unfit(error) from error
 
 
 def _settle(db: sqlite3.Connection, row: rows.Row) -> bool | None:
     """True for the first, False for a later one, None for a call that was never begun."""
-    if db.execute(rows.SETTLE, row).rowcount:
-        return True
+    try:
+        if db.execute(rows.SETTLE, row).rowcount:
+            return True
+    except _NO_VALUE as error:
+        raise _unfit(error) from error
     return False if db.execute(rows.EXISTS, row[-1:]).fetchone() else None
+
+
+def _unfit(error: Exception) -> StoreUnavailable:
+    """The row has a value that no column holds; the others of its commit are not concerned."""
+    return StoreUnavailable(
+        "the ledger cannot hold this call: a value is beyond what its columns hold",
+        metadata={"store": "ledger"},
+        detail=type(error).__name__,
+    )
 
 
 def _rows(db: sqlite3.Connection, query: tuple[str, rows.Row]) -> _Rows:

@@ -10,7 +10,8 @@ thread's, never both's: it changes hands with the group. Meanwhile the next grou
 No future is done before its group is committed. A caller that is cancelled gives up its future; the
 operation is queued already and is done all the same. No operation waits for another's outcome, so
 one that fails by itself leaves the others of its group alone: SQLite undoes the failing statement,
-and no more. When the store fails, so does the whole group.
+and no more. When the store fails, so does the whole group; a group that cannot be undone is the
+last one.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ MAX_GROUP = 256
 
 # After these SQLite may have rolled the whole transaction back. (It runs out of memory, too.)
 _STORE_FAILED = (sqlite3.OperationalError, sqlite3.InternalError, MemoryError)
+_NO_WAY_BACK = "could not undo a write that failed; look at its disk, then restart the gateway"
 
 
 class _Job(NamedTuple):
@@ -88,6 +90,7 @@ class Writer:
         self._scheduled = False
         self._not_before = 0.0  # when the next group may begin, by the loop's clock
         self._closing = False
+        self._broken = False  # a failed group could not be undone, so the connection is closed
         self._to_commit: SimpleQueue[_Group | None] = SimpleQueue()
         self.commits = 0
         self.operations = 0
@@ -111,6 +114,8 @@ class Writer:
         """
         if self._closing:
             raise self._unavailable("is closed")
+        if self._broken:
+            raise self._unavailable(_NO_WAY_BACK)
         waiting = len(self._queue) + (len(self._group.jobs) if self._group else 0)
         if waiting >= self._max_queue and not owed:
             raise self._unavailable(
@@ -242,17 +247,29 @@ class Writer:
             return _Answer(job.future, None, error)
 
     def _fail(self, group: _Group, error: Exception) -> None:
-        # A failing store may have rolled back by itself.
-        if self._db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
+        self._undo()
+        what = _NO_WAY_BACK if self._broken else "cannot be read or written; try again later"
         # The message of SQLite may quote values, so only the name of the error is told.
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         group.answers.clear()
         for job in group.jobs:
-            failure = self._unavailable("cannot be read or written; try again later", detail=name)
+            failure = self._unavailable(what, detail=name)
             failure.__cause__ = error
             group.answers.append(_Answer(job.future, None, failure))
+
+    def _undo(self) -> None:
+        """Roll back. Where even that fails, nothing of the group may reach a later commit: closing
+        the connection drops it, and the store stays closed.
+        """
+        if self._broken:
+            return
+        with contextlib.suppress(sqlite3.Error, MemoryError):
+            # A failing store may have rolled back by itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        self._broken = self._db.in_transaction
+        if self._broken:
+            self._db.close()
 
     def _unavailable(
         self, what: str, *, retry_after_s: float | None = None, detail: str = ""

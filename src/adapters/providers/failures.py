@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+from hexgate.adapters.providers.ratelimits import parse
 from hexgate.domain.errors import (
     BadResponse,
     ContextTooLong,
@@ -60,6 +61,17 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (until - asked).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def wait_s(status: int, headers: Mapping[str, str]) -> float | None:
+    """The wait that an error asks for, in seconds: see retry_after_s.
+
+    Where a 429 names none, it is the time until the limit that is used up is whole again.
+    """
+    asked = retry_after_s(headers)
+    if asked is None and status == 429 and (limits := parse(headers)) is not None:
+        return limits.wait_s
+    return asked
 
 
 def unserved(
@@ -123,7 +135,7 @@ def by_status(
         status=status,
         code=code,
         request_id=request_id,
-        wait_s=retry_after_s(headers),
+        wait_s=wait_s(status, headers),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -17,6 +17,15 @@ from hexgate.adapters.providers.wire import Inlining, Transport
 from hexgate.adapters.providers.wired import WiredProvider
 
 Closer: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A credential with connections of its own."""
+
+    async def aclose(self) -> None:
+        """Close them."""
+        ...
 
 
 def open_provider(
@@ -62,7 +71,7 @@ def _transport(
         headers, bound = row.headers(account), account.max_body_bytes
         return HttpTransport(
             session, url, headers, bound, provider=account.name, credential=credential
-        ), _nothing
+        ), (credential.aclose if isinstance(credential, Closable) else _nothing)
     if row.sdk is None:
         text = f"{account.where}.transport is 'sdk', but {row.kind} has no SDK here; use 'http'"
         raise ValueError(text)

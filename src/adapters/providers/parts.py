@@ -53,7 +53,8 @@ class Parts:
 
     def text(self, piece: str, logprobs: Iterable[Logprob] = ()) -> None:
         """More text. Log probabilities wait for the text that they belong to."""
-        self._logprobs.extend(logprobs)
+        if logprobs:
+            self._logprobs.extend(logprobs)
         self._say(Text, piece)
 
     def reasoning(self, piece: str) -> None:
@@ -115,7 +116,8 @@ class Parts:
 
     def take(self) -> list[Chunk]:
         """Everything since the last time."""
-        self._flush()
+        if self._run:
+            self._flush()
         out, self._out = self._out, []
         return out
 

@@ -36,12 +36,13 @@ class EventReader:
     def __init__(self, split: Callable[[bytes], Iterable[E]], machine: Machine[E]) -> None:
         self._split = split
         self._machine = machine
+        self._take = machine.take
         self._parts = machine.parts
         self.failure: GatewayError | None = None
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """See Reader."""
-        take = self._machine.take
+        take = self._take
         try:
             for event in self._split(data):
                 take(event)

@@ -1,7 +1,7 @@
 """Every kind of provider as one row: where it is, what it speaks, how it is paid.
 
-The functions of a row import what they need when they are called, so that a gateway loads nothing
-of a vendor that is not configured.
+Dialects are pure and small; credentials and SDKs are imported when a row's function is called, so
+that a gateway loads nothing of a vendor's packages that is not configured.
 """
 
 from __future__ import annotations
@@ -11,6 +11,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hexgate.adapters.providers.account import Account
+from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
+from hexgate.adapters.providers.dialects.bedrock_converse import BedrockConverse, BedrockEmbeddings
+from hexgate.adapters.providers.dialects.cohere_chat import CohereChat, CohereEmbeddings
+from hexgate.adapters.providers.dialects.gemini import Gemini, GeminiEmbeddings, VertexEmbeddings
+from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat, OllamaEmbeddings
+from hexgate.adapters.providers.dialects.openai_chat import (
+    COMPATIBLE,
+    AzureChat,
+    AzureEmbeddings,
+    OpenAIChat,
+    OpenAIEmbeddings,
+)
+from hexgate.adapters.providers.vertex import Vertex
 from hexgate.adapters.providers.wire import Credential, Dialect, Embeddings, Transport
 
 
@@ -64,102 +77,6 @@ def nothing(_account: Account) -> Mapping[str, str]:
     return {}
 
 
-def openai_chat(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.openai_chat import OpenAIChat
-
-    return OpenAIChat(account.name)
-
-
-def compatible_chat(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OpenAIChat
-
-    return OpenAIChat(account.name, COMPATIBLE)
-
-
-def azure_chat(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.openai_chat import AzureChat
-
-    return AzureChat(account.name, account.api_version)
-
-
-def anthropic_messages(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
-
-    return AnthropicMessages(account.name)
-
-
-def cohere_chat(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.cohere_chat import CohereChat
-
-    return CohereChat(account.name)
-
-
-def gemini(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.gemini import Gemini
-
-    return Gemini(account.name)
-
-
-def vertex(account: Account) -> Dialect:
-    from hexgate.adapters.providers.vertex import Vertex
-
-    return Vertex(account.name, account.project, account.location)
-
-
-def bedrock_converse(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.bedrock_converse import BedrockConverse
-
-    return BedrockConverse(account.name, bedrock_control(account))
-
-
-def ollama_chat(account: Account) -> Dialect:
-    from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat
-
-    return OllamaChat(account.name, account.context_tokens)
-
-
-def openai_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.openai_chat import OpenAIEmbeddings
-
-    return OpenAIEmbeddings(account.name)
-
-
-def azure_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.openai_chat import AzureEmbeddings
-
-    return AzureEmbeddings(account.name, account.api_version)
-
-
-def cohere_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.cohere_chat import CohereEmbeddings
-
-    return CohereEmbeddings(account.name)
-
-
-def gemini_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.gemini import GeminiEmbeddings
-
-    return GeminiEmbeddings(account.name)
-
-
-def vertex_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.gemini import VertexEmbeddings
-
-    return VertexEmbeddings(account.name, account.project, account.location)
-
-
-def bedrock_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.bedrock_converse import BedrockEmbeddings
-
-    return BedrockEmbeddings(account.name)
-
-
-def ollama_embeddings(account: Account) -> Embeddings:
-    from hexgate.adapters.providers.dialects.ollama_chat import OllamaEmbeddings
-
-    return OllamaEmbeddings(account.name)
-
-
 def entra(account: Account) -> Credential | None:
     """A token of the identity that the process has, where no key is given."""
     if account.api_key:
@@ -177,36 +94,42 @@ def aws(account: Account) -> Credential | None:
 
 
 def google(account: Account) -> Credential | None:
+    """A token of Google's, by whatever means the account or the process has."""
     from hexgate.adapters.providers.transports.google import GoogleToken
 
     return GoogleToken(account)
 
 
 def openai_sdk(account: Account, base_url: str) -> OwnTransport:
+    """The SDK of OpenAI."""
     from hexgate.adapters.providers.transports.openai_sdk import build
 
     return build(account, base_url)
 
 
 def azure_sdk(account: Account, base_url: str) -> OwnTransport:
+    """The same SDK, as it speaks to Azure."""
     from hexgate.adapters.providers.transports.azure_sdk import build
 
     return build(account, base_url)
 
 
 def anthropic_sdk(account: Account, base_url: str) -> OwnTransport:
+    """The SDK of Anthropic."""
     from hexgate.adapters.providers.transports.anthropic_sdk import build
 
     return build(account, base_url)
 
 
 def boto3_sdk(account: Account, base_url: str) -> OwnTransport:
+    """The SDK of AWS."""
     from hexgate.adapters.providers.transports.boto3_sdk import build
 
     return build(account, base_url)
 
 
 def vertex_sdk(account: Account, base_url: str) -> OwnTransport:
+    """The SDK of Google Cloud, over gRPC."""
     from hexgate.adapters.providers.transports.vertex_sdk import build
 
     return build(account, base_url)
@@ -225,9 +148,17 @@ def bedrock_control(account: Account) -> str:
 
 
 def vertex_url(account: Account) -> str:
-    """Each location has a host; `global` has the one without a prefix."""
-    prefix = "" if account.location == "global" else f"{account.location}-"
-    return account.base_url or f"https://{prefix}aiplatform.googleapis.com"
+    """Each location has a host, and the two continents and the globe have theirs.
+
+    Source: the regions table of the Vertex AI client of the Anthropic SDK.
+    """
+    where = account.location
+    if account.base_url:
+        return account.base_url
+    if where in ("us", "eu"):
+        return f"https://aiplatform.{where}.rep.googleapis.com"
+    prefix = "" if where == "global" else f"{where}-"
+    return f"https://{prefix}aiplatform.googleapis.com"
 
 
 def like_openai(kind: str, url: str, *needs: str) -> Vendor:
@@ -235,8 +166,8 @@ def like_openai(kind: str, url: str, *needs: str) -> Vendor:
     return Vendor(
         kind=kind,
         base_url=at(url),
-        dialect=compatible_chat,
-        embeddings=openai_embeddings,
+        dialect=lambda account: OpenAIChat(account.name, COMPATIBLE),
+        embeddings=lambda account: OpenAIEmbeddings(account.name, COMPATIBLE),
         headers=bearer,
         sdk=openai_sdk,
         extra="openai",
@@ -250,8 +181,8 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             kind="openai",
             base_url=at("https://api.openai.com/v1"),
-            dialect=openai_chat,
-            embeddings=openai_embeddings,
+            dialect=lambda account: OpenAIChat(account.name),
+            embeddings=lambda account: OpenAIEmbeddings(account.name),
             headers=bearer,
             sdk=openai_sdk,
             extra="openai",
@@ -260,8 +191,8 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             kind="azure",
             base_url=at(""),
-            dialect=azure_chat,
-            embeddings=azure_embeddings,
+            dialect=lambda account: AzureChat(account.name, account.api_version),
+            embeddings=lambda account: AzureEmbeddings(account.name, account.api_version),
             headers=key_in("api-key"),
             credential=entra,
             sdk=azure_sdk,
@@ -271,7 +202,7 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             kind="anthropic",
             base_url=at("https://api.anthropic.com"),
-            dialect=anthropic_messages,
+            dialect=lambda account: AnthropicMessages(account.name),
             headers=key_in("x-api-key"),
             sdk=anthropic_sdk,
             extra="anthropic",
@@ -280,24 +211,26 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             kind="cohere",
             base_url=at("https://api.cohere.com"),
-            dialect=cohere_chat,
-            embeddings=cohere_embeddings,
+            dialect=lambda account: CohereChat(account.name),
+            embeddings=lambda account: CohereEmbeddings(account.name),
             headers=bearer,
             needs=("api_key",),
         ),
         Vendor(
             kind="gemini",
             base_url=at("https://generativelanguage.googleapis.com"),
-            dialect=gemini,
-            embeddings=gemini_embeddings,
+            dialect=lambda account: Gemini(account.name),
+            embeddings=lambda account: GeminiEmbeddings(account.name),
             headers=key_in("x-goog-api-key"),
             needs=("api_key",),
         ),
         Vendor(
             kind="vertex",
             base_url=vertex_url,
-            dialect=vertex,
-            embeddings=vertex_embeddings,
+            dialect=lambda account: Vertex(account.name, account.project, account.location),
+            embeddings=lambda account: VertexEmbeddings(
+                account.name, account.project, account.location
+            ),
             headers=nothing,
             credential=google,
             sdk=vertex_sdk,
@@ -307,8 +240,8 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             kind="bedrock",
             base_url=bedrock_url,
-            dialect=bedrock_converse,
-            embeddings=bedrock_embeddings,
+            dialect=lambda account: BedrockConverse(account.name, bedrock_control(account)),
+            embeddings=lambda account: BedrockEmbeddings(account.name),
             headers=nothing,
             credential=aws,
             sdk=boto3_sdk,
@@ -318,8 +251,8 @@ VENDORS: Mapping[str, Vendor] = {
         Vendor(
             kind="ollama",
             base_url=at("http://127.0.0.1:11434"),
-            dialect=ollama_chat,
-            embeddings=ollama_embeddings,
+            dialect=lambda account: OllamaChat(account.name, account.context_tokens),
+            embeddings=lambda account: OllamaEmbeddings(account.name),
             headers=bearer,
         ),
         like_openai("openai_compatible", "", "base_url"),

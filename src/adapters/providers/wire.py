@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from hexgate.domain.answer import Chunk, Completion, Warned
 from hexgate.domain.call import ChatCall, EmbedCall, Timeouts
@@ -153,6 +153,17 @@ class Dialect(Protocol):
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """The provider's own request identifier, or empty."""
+        ...
+
+
+@runtime_checkable
+class Polyglot(Dialect, Protocol):
+    """A dialect that leaves some models to others. What is about no model, such as a check, is its
+    own.
+    """
+
+    def for_model(self, model: str) -> Dialect:
+        """Who speaks for this model: asked once for each call, the same for the same name."""
         ...
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self
 
 from hexgate.adapters.providers.failures import timed_out
+from hexgate.adapters.providers.ratelimits import RateLimits, parse
 from hexgate.adapters.providers.side_by_side import together
 from hexgate.adapters.providers.wire import (
     Dialect,
     Embeddings,
     Inlining,
+    Polyglot,
     Reader,
     Transport,
     WireResponse,
@@ -35,6 +37,7 @@ from hexgate.domain.errors import (
 # connection can be used again. A new connection costs more than that, but not much more.
 _DRAIN_S = 0.1
 _DRAIN_READS = 3
+_MODELS = 256  # whose latest headers are kept; callers may name any
 
 
 class WiredProvider:
@@ -53,37 +56,43 @@ class WiredProvider:
         self._inlining = inlining
         self._embeddings = embeddings
         self._dialect = dialect
+        self._for: Callable[[str], Dialect] = (
+            dialect.for_model if isinstance(dialect, Polyglot) else lambda _model: dialect
+        )
         self._transport = transport
         self._monotonic = monotonic
         self._provider = provider
+        self._told: dict[str, Mapping[str, str]] = {}  # the latest headers, by model
 
     async def complete(self, call: ChatCall) -> Completion:
         """See Provider."""
-        call = await self._inlined(call)
-        request = self._dialect.request(call, stream=False)
+        call, dialect = await self._inlined(call), self._for(call.model)
+        request = dialect.request(call, stream=False)
         response = await self._transport.send(request, call.timeouts.whole())
+        self._keep(call.model, response.headers)
         if not 200 <= response.status < 300:
             raise self._refusal(response, call)
-        answer = self._dialect.completion(response)
+        answer = dialect.completion(response)
         raw = response.body.decode("utf-8", "replace") if call.options.include_raw else ""
         return dataclasses.replace(
             answer,
             warnings=(*request.warnings, *answer.warnings),
-            request_id=answer.request_id or self._dialect.request_id(response.headers),
+            request_id=answer.request_id or dialect.request_id(response.headers),
             raw_json=raw,
         )
 
     async def open(self, call: ChatCall) -> WiredStream:
         """See Provider. Whatever comes before the first output is kept and delivered first."""
-        call = await self._inlined(call)
-        request = self._dialect.request(call, stream=True)
+        call, dialect = await self._inlined(call), self._for(call.model)
+        request = dialect.request(call, stream=True)
         started = self._monotonic()
         wire = await self._transport.open(request, call.timeouts)
+        self._keep(call.model, wire.headers)
         stream = WiredStream(
             wire,
-            self._dialect.reader(),
+            dialect.reader(),
             request.warnings,
-            request_id=self._dialect.request_id(wire.headers),
+            request_id=dialect.request_id(wire.headers),
             provider=self._provider,
             timeouts=call.timeouts,
             started=started,
@@ -107,10 +116,15 @@ class WiredProvider:
             )
         requests = self._embeddings.requests(call)
         responses = await together(self._transport, requests, call.timeouts.whole())
+        self._keep(call.model, responses[-1].headers)
         for response in responses:
             if not 200 <= response.status < 300:
                 raise self._refusal(response, call)
         answer = self._embeddings.vectors(responses)
+        found, expected = len(answer.vectors), len(call.spec.inputs)
+        if found != expected:
+            text = f"{self._provider} answered {expected} inputs with {found} vectors"
+            raise BadResponse(text, metadata={"provider": self._provider})
         warnings = tuple(dict.fromkeys(w for request in requests for w in request.warnings))
         return dataclasses.replace(
             answer,
@@ -130,7 +144,19 @@ class WiredProvider:
     async def _inlined(self, call: ChatCall) -> ChatCall:
         if self._inlining is None:
             return call
-        return await self._inlining.inlined(call, self._dialect.fetches)
+        return await self._inlining.inlined(call, self._for(call.model).fetches)
+
+    def rate_limits(self, model: str) -> RateLimits | None:
+        """What the provider said of its limits with the latest answer of this model, if anything.
+
+        Times count from that answer.
+        """
+        return parse(self._told.get(model, {}))
+
+    def _keep(self, model: str, headers: Mapping[str, str]) -> None:
+        if model not in self._told and len(self._told) >= _MODELS:
+            del self._told[next(iter(self._told))]
+        self._told[model] = headers
 
     async def _admit(self, wire: WireStream, call: ChatCall) -> None:
         """Raise what an answer means that is no stream."""
@@ -142,7 +168,8 @@ class WiredProvider:
 
     def _refusal(self, response: WireResponse, call: Call | None = None) -> GatewayError:
         if response.status >= 400:
-            error = self._dialect.error(response)
+            dialect = self._for(call.model) if isinstance(call, ChatCall) else self._dialect
+            error = dialect.error(response)
             # The wire's answer seldom repeats which model was asked.
             if call is not None:
                 error.metadata.setdefault("model", call.model)

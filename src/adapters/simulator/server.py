@@ -140,14 +140,39 @@ class Simulator:
         return self.url + "/v1"
 
     @property
+    def azure_url(self) -> str:
+        """The endpoint for Azure's client."""
+        return self.url + "/azure"
+
+    @property
     def anthropic_url(self) -> str:
         """The base URL for Anthropic's client."""
         return self.url
 
     @property
+    def bedrock_url(self) -> str:
+        """The endpoint URL for both of AWS's clients, that of models and that of their lists."""
+        return self.url + "/bedrock"
+
+    @property
+    def gemini_url(self) -> str:
+        """The base URL for Google's client, as it speaks to the Developer API."""
+        return self.url + "/gemini"
+
+    @property
+    def vertex_url(self) -> str:
+        """The base URL for Google's client, as it speaks to Vertex AI."""
+        return self.url + "/vertex"
+
+    @property
     def ollama_url(self) -> str:
         """The base URL for Ollama's client."""
         return self.url
+
+    @property
+    def cohere_url(self) -> str:
+        """The base URL for Cohere's client."""
+        return self.url + "/cohere"
 
     @property
     def requests(self) -> Sequence[Received]:
@@ -220,6 +245,7 @@ class Simulator:
         ask, plan = exchange.ask, self._plan(exchange.ask.model)
         refusal = spoil.refusal(plan.fault, origin.now, stream=exchange.stream)
         if refusal is not None:
+            refusal.stream = exchange.stream
             raise refusal
         good = replace(models.answer(ask, self._seed), cached=wire.cached(self._memory, ask))
         answer = spoil.changed(good, plan)

@@ -54,6 +54,7 @@ class Refused(Exception):
         self.param = param
         self.code = code
         self.headers = dict(headers or {})
+        self.stream = False  # whether a good answer would have been streamed
 
 
 class Mark(enum.Enum):

@@ -28,7 +28,7 @@ class Timed(Around):
             async with asyncio.timeout(min(limit_s, left_s)):
                 return await go(call)
         except TimeoutError as error:
-            raise self._late("attempt", limit_s, left_s) from error
+            raise late(self._provider, "attempt", limit_s, left_s) from error
 
     async def opening(self, call: ChatCall) -> Stream:
         """See Around. Raises TimedOut (phase first_token) or DeadlineExceeded."""
@@ -38,15 +38,17 @@ class Timed(Around):
             async with asyncio.timeout(min(limit_s, left_s)):
                 return await self._inner.open(call)
         except TimeoutError as error:
-            raise self._late("first_token", limit_s, left_s) from error
+            raise late(self._provider, "first_token", limit_s, left_s) from error
 
-    def _late(self, phase: str, limit_s: float, left_s: float) -> TimedOut | DeadlineExceeded:
-        if left_s <= limit_s:
-            return DeadlineExceeded(
-                f"{self._provider} had not answered when the call's time was up",
-                metadata={"provider": self._provider, "phase": phase},
-            )
-        return TimedOut(
-            f"{self._provider} did not answer within {limit_s:g} s ({phase})",
-            metadata={"provider": self._provider, "phase": phase, "limitS": f"{limit_s:g}"},
+
+def late(provider: str, phase: str, limit_s: float, left_s: float) -> TimedOut | DeadlineExceeded:
+    """Whose time was up: the provider's own, or what was left of the call's."""
+    if left_s <= limit_s:
+        return DeadlineExceeded(
+            f"{provider} had not answered when the call's time was up",
+            metadata={"provider": provider, "phase": phase},
         )
+    return TimedOut(
+        f"{provider} did not answer within {limit_s:g} s ({phase})",
+        metadata={"provider": provider, "phase": phase, "limitS": f"{limit_s:g}"},
+    )

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from hexgate.application.complete import Complete
-from hexgate.application.requests import Request
+from hexgate.application.requests import ChatRequest
 from hexgate.application.stream import Delivery, Ending, Replayed, StreamComplete
 from hexgate.domain.answer import TextDelta, Warned
 from hexgate.domain.assemble import Assembler
@@ -72,9 +72,9 @@ class CompletionMethods:
         self,
         message: pb.CompleteRequest | pb.StreamCompleteRequest,
         scope: Scope[pb.CompleteResponse] | Scope[pb.StreamCompleteResponse],
-    ) -> Request:
+    ) -> ChatRequest:
         scope.call_id = self._new_id()
-        return Request(
+        return ChatRequest(
             call_id=scope.call_id,
             tenant=TENANT,
             spec=parse.spec(message.spec),

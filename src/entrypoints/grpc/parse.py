@@ -139,7 +139,7 @@ def options(proto: generation_pb2.CallOptions) -> Options:
         allowed_providers=tuple(routing.allowed_providers),
         denied_providers=tuple(routing.denied_providers),
         fallback_models=tuple(routing.fallback_models),
-        fallback_mode=_known("options.routing.fallback_mode", mode, _FALLBACK_MODES),
+        fallback_mode=known("options.routing.fallback_mode", mode, _FALLBACK_MODES),
         max_attempts=routing.max_attempts if routing.HasField("max_attempts") else None,
         max_cost_nanos=spend.max_cost_nanos if spend.HasField("max_cost_nanos") else None,
         max_input_price=(
@@ -152,7 +152,7 @@ def options(proto: generation_pb2.CallOptions) -> Options:
             if spend.HasField("max_output_price_nanos_per_mtok")
             else None
         ),
-        cache_mode=_known("options.cache.mode", cache.mode, _CACHE_MODES),
+        cache_mode=known("options.cache.mode", cache.mode, _CACHE_MODES),
         cache_ttl_s=seconds("options.cache.ttl", cache.ttl) if cache.HasField("ttl") else None,
         cache_partition=cache.partition,
         include_raw=proto.include_raw_response,
@@ -181,13 +181,14 @@ def invalid(field: str, description: str, reason: str = "INVALID") -> InvalidReq
 
 def _message(path: str, proto: content_pb2.Message) -> Message:
     return Message(
-        role=_known(f"{path}.role", proto.role, _ROLES),
-        parts=tuple(_part(f"{path}.parts[{i}]", part) for i, part in enumerate(proto.parts)),
+        role=known(f"{path}.role", proto.role, _ROLES),
+        parts=tuple(part(f"{path}.parts[{i}]", one) for i, one in enumerate(proto.parts)),
         name=proto.name,
     )
 
 
-def _part(path: str, proto: content_pb2.ContentPart) -> Part:
+def part(path: str, proto: content_pb2.ContentPart) -> Part:
+    """One part of a message or an input. Raises InvalidRequest."""
     mark = _mark(path, proto) if proto.HasField("prompt_cache") else None
     match proto.WhichOneof("kind"):
         case "text":
@@ -211,10 +212,10 @@ def _part(path: str, proto: content_pb2.ContentPart) -> Part:
 def _result(path: str, proto: content_pb2.ToolResult, mark: CacheMark | None) -> ToolResult:
     parts: list[Text | Media] = []
     for index, inner in enumerate(proto.parts):
-        part = _part(f"{path}.parts[{index}]", inner)
-        if not isinstance(part, Text | Media):
+        one = part(f"{path}.parts[{index}]", inner)
+        if not isinstance(one, Text | Media):
             raise invalid(f"{path}.parts[{index}]", "must be text or media", "ROLE")
-        parts.append(part)
+        parts.append(one)
     return ToolResult(proto.call_id, tuple(parts), proto.is_error, mark)
 
 
@@ -253,7 +254,7 @@ def _params(proto: generation_pb2.GenerationParams) -> Params:
         seed=proto.seed if has("seed") else None,
         stop=tuple(proto.stop_sequences),
         top_logprobs=proto.top_logprobs if has("top_logprobs") else None,
-        on_unsupported=_known(
+        on_unsupported=known(
             "spec.params.unsupported_params", proto.unsupported_params, _ON_UNSUPPORTED
         ),
     )
@@ -262,7 +263,7 @@ def _params(proto: generation_pb2.GenerationParams) -> Params:
 def _choice(proto: generation_pb2.ToolChoice) -> ToolChoice:
     named = proto.WhichOneof("choice") == "tool_name"
     return ToolChoice(
-        mode=_known("spec.tool_choice.mode", proto.mode, _TOOL_MODES),
+        mode=known("spec.tool_choice.mode", proto.mode, _TOOL_MODES),
         name=proto.tool_name if named else "",
         allowed=tuple(proto.allowed_tool_names),
         parallel=proto.parallel_calls if proto.HasField("parallel_calls") else None,
@@ -283,7 +284,7 @@ def _output(proto: generation_pb2.OutputFormat) -> Output:
 def _thinking(proto: generation_pb2.ReasoningParams) -> Thinking:
     if proto.WhichOneof("amount") == "budget_tokens":
         return Thinking(budget_tokens=proto.budget_tokens, include=proto.include_reasoning)
-    effort = _known("spec.reasoning.effort", proto.effort, _EFFORTS)
+    effort = known("spec.reasoning.effort", proto.effort, _EFFORTS)
     return Thinking(effort=effort, include=proto.include_reasoning)
 
 
@@ -330,7 +331,8 @@ def _whole(value: object) -> object:
             return value
 
 
-def _known(field: str, value: int, table: Mapping[int, T]) -> T:
+def known(field: str, value: int, table: Mapping[int, T]) -> T:
+    """What a value of an enumeration stands for; raises InvalidRequest for an unknown one."""
     try:
         return table[value]
     except KeyError:

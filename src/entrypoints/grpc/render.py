@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from google.protobuf.duration_pb2 import Duration
@@ -10,6 +12,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hexgate.application.complete import Answer
+from hexgate.application.embed import Vectors
 from hexgate.domain.answer import (
     Chunk,
     Finish,
@@ -39,7 +42,13 @@ from hexgate.domain.chat import (
 from hexgate.domain.price import Cost
 from hexgate.domain.receipt import Receipt
 from hexgate.domain.usage import Usage
-from hexgate.v1 import accounting_pb2, completion_service_pb2, content_pb2, error_pb2
+from hexgate.v1 import (
+    accounting_pb2,
+    completion_service_pb2,
+    content_pb2,
+    embedding_service_pb2,
+    error_pb2,
+)
 
 _pb = completion_service_pb2
 _FINISH = {finish: _pb.FinishReason.Value(f"FINISH_REASON_{finish.name}") for finish in Finish}
@@ -69,6 +78,46 @@ def answer(done: Answer) -> completion_service_pb2.CompleteResponse:
     if completion.logprobs:
         proto.logprobs.extend(_logprobs(completion.logprobs))
     return proto
+
+
+def vectors(done: Vectors) -> embedding_service_pb2.EmbedResponse:
+    """The vectors of all inputs."""
+    receipt = done.receipt
+    proto = embedding_service_pb2.EmbedResponse(
+        response_id=receipt.call_id,
+        usage=usage(receipt.usage),
+        cost=cost(receipt.cost),
+        route=route(receipt),
+        warnings=[warning(warned) for warned in done.warnings],
+    )
+    for vector in done.embedded.vectors:
+        _vector(vector, proto.embeddings.add())
+    return proto
+
+
+def _vector(values: Sequence[float], into: embedding_service_pb2.Embedding) -> None:
+    """The numbers of one vector.
+
+    An array of 32-bit floats is the wire format already; number by number takes 100 times as long.
+    """
+    if isinstance(values, array) and values.typecode == "f" and sys.byteorder == "little":
+        packed = values.tobytes()
+        into.MergeFromString(_VALUES_TAG + _varint(len(packed)) + packed)
+    else:
+        into.values.extend(values)
+
+
+# Field 1 of Embedding, its values, as bytes with their length in front.
+_VALUES_TAG = b"\x0a"
+
+
+def _varint(number: int) -> bytes:
+    coded = bytearray()
+    while number > 0x7F:
+        coded.append(number & 0x7F | 0x80)
+        number >>= 7
+    coded.append(number)
+    return bytes(coded)
 
 
 def started(

@@ -14,6 +14,7 @@ from hexgate.entrypoints.grpc import later
 from hexgate.entrypoints.grpc.admin import AdminMethods
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
+from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
 from hexgate.v1 import (
     admin_service_pb2,
     completion_service_pb2,
@@ -26,10 +27,11 @@ from hexgate.v1 import (
 COMPLETION: ServiceDescriptor = completion_service_pb2.DESCRIPTOR.services_by_name[
     "CompletionService"
 ]
+EMBEDDING: ServiceDescriptor = embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"]
 ADMIN: ServiceDescriptor = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
 PUBLIC: tuple[ServiceDescriptor, ...] = (
     COMPLETION,
-    embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"],
+    EMBEDDING,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
     usage_service_pb2.DESCRIPTOR.services_by_name["UsageService"],
     prompt_service_pb2.DESCRIPTOR.services_by_name["PromptService"],
@@ -47,10 +49,18 @@ def completion(boundary: Boundary, methods: CompletionMethods) -> Mapping[str, H
     }
 
 
+def embedding(boundary: Boundary, methods: EmbeddingMethods) -> Mapping[str, Handler]:
+    """The methods of EmbeddingService."""
+    return {"Embed": boundary.unary(methods.embed, embedding_service_pb2.EmbedRequest)}
+
+
 def admin(boundary: Boundary, methods: AdminMethods) -> Mapping[str, Handler]:
     """The methods of AdminService that exist."""
     pb = admin_service_pb2
-    return {"GetServerInfo": boundary.unary(methods.get_server_info, pb.GetServerInfoRequest)}
+    return {
+        "GetServerInfo": boundary.unary(methods.get_server_info, pb.GetServerInfoRequest),
+        "CheckProvider": boundary.unary(methods.check_provider, pb.CheckProviderRequest),
+    }
 
 
 def register(

@@ -30,6 +30,7 @@ CODES: dict[type[GatewayError], grpc.StatusCode] = {
     GatewayError: _Code.INTERNAL,
     errors.Rejected: _Code.INVALID_ARGUMENT,
     errors.UnknownModel: _Code.NOT_FOUND,
+    errors.UnknownProvider: _Code.NOT_FOUND,
     errors.NoEligibleTarget: _Code.FAILED_PRECONDITION,
     errors.SpendLimitExceeded: _Code.FAILED_PRECONDITION,
     errors.PriceUnknown: _Code.FAILED_PRECONDITION,
@@ -127,8 +128,9 @@ def _bad_request(error: GatewayError) -> Message:
 
 
 def _resource(error: GatewayError) -> Message:
-    name = error.metadata.get("model", "")[:256]
-    detail: Message = error_details_pb2.ResourceInfo(resource_type="model", resource_name=name)
+    kind = "provider" if isinstance(error, errors.UnknownProvider) else "model"
+    name = error.metadata.get(kind, "")[:256]
+    detail: Message = error_details_pb2.ResourceInfo(resource_type=kind, resource_name=name)
     return detail
 
 
@@ -161,6 +163,7 @@ def _precondition(error: GatewayError) -> Message:
 _MAKERS: tuple[tuple[type[GatewayError], Callable[[GatewayError], Message]], ...] = (
     (errors.InvalidRequest, _bad_request),
     (errors.UnknownModel, _resource),
+    (errors.UnknownProvider, _resource),
     (errors.ModelGone, _resource),
     (errors.RateLimited, _quota),
     (errors.BudgetExceeded, _quota),

@@ -127,6 +127,37 @@ def test_a_price_of_other_things_than_tokens_is_not_known(vendor: str, model: st
     assert listing.price is None
 
 
+@pytest.mark.parametrize(
+    ("vendor", "model", "apart"),
+    [
+        ("gemini", "gemini-2.5-flash", {"audio"}),
+        ("gemini", "gemini-embedding-2", {"audio", "image", "video"}),
+        ("gemini", "gemini-2.5-pro", set()),
+        ("openai", "gpt-5-mini", set()),
+    ],
+)
+def test_media_that_cost_something_else_than_text_are_told_apart(
+    vendor: str, model: str, apart: set[str]
+) -> None:
+    listing = TABLE.look_up(vendor, model, AT.timestamp())
+    assert listing is not None
+    assert listing.price is not None
+    assert listing.price.apart == apart
+
+
+@pytest.mark.parametrize(("vendor", "name"), PRICED)
+def test_no_price_of_media_is_lost(vendor: str, name: str) -> None:
+    listing = TABLE.look_up(vendor, name, AT.timestamp())
+    model = found(vendor).find_model(name)
+    assert listing is not None
+    assert listing.price is not None
+    assert model is not None
+    prices = vars(model.get_prices(AT))
+    for kind in ("audio", "image", "video"):
+        dearer = prices.get(f"input_{kind}_mtok") not in (None, prices["input_mtok"])
+        assert not dearer or kind in listing.price.apart
+
+
 def test_an_embedding_model_bills_its_input_alone() -> None:
     listing = TABLE.look_up("openai", "text-embedding-3-small", AT.timestamp())
     assert listing is not None

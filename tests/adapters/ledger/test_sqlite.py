@@ -7,7 +7,9 @@ import contextlib
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,11 +174,49 @@ async def test_a_bad_operation_leaves_the_others_of_its_commit_alone(path: Path)
             await asyncio.sleep(0)
         await first
         await last
-        with pytest.raises(OverflowError):
+        with pytest.raises(StoreUnavailable, match="beyond what its columns hold") as refused:
             await bad
+        assert refused.value.detail == "OverflowError"
         assert await ledger.get("a") == Entry(intent("a"))
         assert await ledger.get("b") == Entry(intent("b"))
         assert await ledger.get("c") == Entry(intent("c"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [({"hold_nanos": 1 << 63}, "OverflowError"), ({"tenant": "\ud800"}, "UnicodeEncodeError")],
+)
+async def test_a_value_that_no_column_holds_is_refused_and_harms_nothing(
+    path: Path, changes: dict[str, Any], detail: str
+) -> None:
+    async with opened(path) as ledger:
+        with pytest.raises(StoreUnavailable) as refused:
+            await ledger.begin(replace(intent("a"), **changes))
+        assert (refused.value.detail, refused.value.metadata) == (detail, {"store": "ledger"})
+        await ledger.begin(intent("a"))
+        assert await ledger.get("a") == Entry(intent("a"))
+
+
+async def test_a_write_that_cannot_be_undone_is_never_committed(path: Path) -> None:
+    ledger = open_sqlite(path)
+    await ledger.begin(intent("before"))
+    forbidden = {(sqlite3.SQLITE_UPDATE, "calls"), (sqlite3.SQLITE_TRANSACTION, "ROLLBACK")}
+    ledger._writer._db.set_authorizer(
+        lambda action, name, *_: (
+            sqlite3.SQLITE_DENY if (action, name) in forbidden else sqlite3.SQLITE_OK
+        )
+    )
+    group = (ledger.begin(intent("with it")), ledger.settle(settlement("before")))
+    for outcome in await asyncio.gather(*group, return_exceptions=True):
+        assert isinstance(outcome, StoreUnavailable)
+        assert "restart the gateway" in outcome.message
+    with pytest.raises(StoreUnavailable, match="restart the gateway"):
+        await ledger.begin(intent("after"))
+    with pytest.raises(StoreUnavailable, match="restart the gateway"):
+        await ledger.get("before")
+    await ledger.aclose()
+    async with opened(path) as again:
+        assert await again.recent("acme", 10) == (Entry(intent("before")),)
 
 
 async def test_a_lock_held_too_long_is_unavailable_and_passes(path: Path) -> None:

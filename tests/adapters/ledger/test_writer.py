@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,6 +174,36 @@ async def test_a_failing_store_fails_the_whole_group_and_no_other(path: Path, sl
         assert (writer.commits, writer.operations) == (0, 0)
         await writer.submit(put, 3)
         assert kept(path) == [3]
+
+
+def stuck(db: sqlite3.Connection, _: int) -> None:
+    """A store that fails and refuses to be rolled back."""
+    db.set_authorizer(
+        lambda action, arg, *_: (
+            sqlite3.SQLITE_DENY
+            if (action, arg) == (sqlite3.SQLITE_TRANSACTION, "ROLLBACK")
+            else sqlite3.SQLITE_OK
+        )
+    )
+    fail(db, 0)
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_what_cannot_be_undone_never_joins_a_later_commit(path: Path, slow: bool) -> None:
+    async with opened(path) as writer:
+        await writer.submit(put, 0)
+        group: list[asyncio.Future[Any]] = [
+            writer.submit(put, 1),
+            writer.submit(stuck, 0, slow=slow),
+        ]
+        group += [writer.submit(put, x) for x in range(2, MAX_GROUP + 1)]  # one for the next group
+        outcomes = await asyncio.gather(*group, return_exceptions=True)
+        assert {type(one) for one in outcomes} == {StoreUnavailable}
+        assert all("restart the gateway" in str(one) for one in outcomes)
+        with pytest.raises(StoreUnavailable, match="restart the gateway"):
+            writer.submit(put, 3)
+        assert kept(path) == [0]
+    assert kept(path) == [0]
 
 
 async def test_a_cancelled_operation_is_done_all_the_same(path: Path) -> None:

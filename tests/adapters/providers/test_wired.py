@@ -130,6 +130,36 @@ async def test_whatever_goes_wrong_after_output_ends_the_stream(
     assert await rest(stream) == []
 
 
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [
+        (b'event: error\ndata: {"error":{"type":"overloaded_error"}}\n\n', Overloaded),
+        (b"event: content_block_delta\ndata: {\n\n", BadResponse),
+        (EVENTS[0], BadResponse),
+    ],
+)
+async def test_what_came_with_a_failure_is_delivered_before_it_is_raised(
+    last: bytes, kind: type[GatewayError]
+) -> None:
+    wire = ScriptedWire([BEFORE + EVENTS[3] + last, *EVENTS[4:]])
+    stream = await wired(wire).open(ask())
+    assert not wire.closed
+    assert isinstance(await anext(stream), UsageUpdate)
+    assert await anext(stream) == TextDelta(0, "Grüße")
+    with pytest.raises(kind):
+        await anext(stream)
+    assert wire.closed
+    assert len(wire.within) == 1
+    assert await rest(stream) == []
+
+
+async def test_a_failure_behind_the_end_does_not_hide_the_end() -> None:
+    error = b'event: error\ndata: {"error":{"type":"overloaded_error"}}\n\n'
+    wire = ScriptedWire([TEXT + error, b""])
+    assert isinstance((await rest(await wired(wire).open(ask())))[-1], Finished)
+    assert wire.closed
+
+
 async def test_a_finished_body_is_read_to_its_end_before_it_is_closed() -> None:
     wire = ScriptedWire([TEXT, b""])
     assert isinstance((await rest(await wired(wire).open(ask())))[-1], Finished)

@@ -43,6 +43,8 @@ from tests.contracts.provider import ProviderContract
 class Live(ProviderContract):
     """The contract over real sockets; the answer is a recorded one."""
 
+    embeds = False  # its wire has no embeddings
+
     @pytest.fixture(autouse=True)
     async def serve(self) -> AsyncIterator[None]:
         """One server for each kind of trouble."""

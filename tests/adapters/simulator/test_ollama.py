@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 import aiohttp
+import ollama
 import pytest
 
+from hexgate.adapters.simulator import Simulator
 from tests.adapters.simulator.asked import NAMES, SCHEMA
 
 USER: Any = [{"role": "user", "content": "Tell me of the sea."}]
@@ -157,3 +160,64 @@ async def test_an_error_in_the_stream_is_a_line_of_its_own(http: aiohttp.ClientS
     _, lines = await chat(http, model="fault-error-after-output")
     assert len(lines) == 4
     assert set(lines[-1]) == {"error"}
+
+
+@pytest.fixture
+async def llama(sim: Simulator) -> AsyncIterator[ollama.AsyncClient]:
+    client = ollama.AsyncClient(host=sim.ollama_url, timeout=10)
+    yield client
+    await client._client.aclose()
+
+
+async def test_the_official_client_reads_answers_streams_and_calls(
+    llama: ollama.AsyncClient,
+) -> None:
+    whole = await llama.chat(model="sim-think", messages=USER, think=True)
+    assert whole.message.thinking
+    assert whole.done_reason == "stop"
+    pieces = [
+        piece async for piece in await llama.chat(model="sim-echo", messages=USER, stream=True)
+    ]
+    assert "".join(piece.message.content or "" for piece in pieces) == "Tell me of the sea."
+    assert pieces[-1].done
+    called = await llama.chat(model="sim-tools", messages=USER, tools=TOOLS)
+    assert [call.function.name for call in called.message.tool_calls or ()] == list(NAMES)
+    assert (await llama.list()).models
+    assert (await llama.ps()).models
+    assert (await llama.show("sim-think")).capabilities
+    with pytest.raises(ollama.ResponseError) as raised:
+        await llama.chat(model="llama", messages=USER)
+    assert raised.value.status_code == 404
+
+
+async def test_the_official_client_reads_vectors(llama: ollama.AsyncClient) -> None:
+    both = await llama.embed(model="sim-echo", input=["a", "bcdef"], dimensions=8, truncate=False)
+    assert [len(vector) for vector in both.embeddings] == [8, 8]
+    assert both.prompt_eval_count == 3
+    one = await llama.embed(model="sim-echo:latest", input="a", dimensions=8)
+    assert one.embeddings == both.embeddings[:1]
+
+
+EMBED_REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "model": ({"model": "llama"}, 404, "model 'llama' not found"),
+    "unknown": ({"purpose": "query"}, 400, 'unknown field "purpose"'),
+    "missing": ({"input": None}, 400, "input"),
+    "too long": ({"truncate": False, "options": {"num_ctx": 1}}, 400, "exceeds the context length"),
+}
+
+
+@pytest.mark.parametrize("case", EMBED_REFUSED)
+async def test_embedding_what_makes_no_sense_is_refused(
+    http: aiohttp.ClientSession, case: str
+) -> None:
+    change, status, words = EMBED_REFUSED[case]
+    body = {"model": "sim-echo", "input": ["Tell me of the sea."], **change}
+    async with http.post("/api/embed", json=body) as response:
+        assert response.status == status
+        assert words in (await response.json())["error"]
+
+
+async def test_an_input_that_is_too_long_is_cut_in_silence(http: aiohttp.ClientSession) -> None:
+    body = {"model": "sim-echo", "input": "Tell me of the sea.", "options": {"num_ctx": 1}}
+    async with http.post("/api/embed", json=body) as response:
+        assert (await response.json())["prompt_eval_count"] == 1

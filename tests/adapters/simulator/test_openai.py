@@ -337,3 +337,42 @@ async def test_pictures_reach_the_model(gpt: openai.AsyncOpenAI) -> None:
         model="sim-vision", messages=[{"role": "user", "content": parts}]
     )
     assert "image/png" in (answer.choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("given", ["word", ["word"], [1, 2], [[1, 2]]])
+async def test_texts_and_tokens_become_vectors(gpt: openai.AsyncOpenAI, given: Any) -> None:
+    packed = await gpt.embeddings.create(model="sim-echo", input=given, encoding_format="base64")
+    floats = await gpt.embeddings.create(model="sim-echo", input=given, encoding_format="float")
+    plain = await gpt.embeddings.create(model="sim-echo", input=given)  # which asks for base64
+    assert len(floats.data[0].embedding) == 64
+    assert isinstance(packed.data[0].embedding, str)
+    assert plain.data[0].embedding == pytest.approx(floats.data[0].embedding, abs=1e-6)
+    assert sum(x * x for x in floats.data[0].embedding) == pytest.approx(1.0)
+    assert plain.usage.prompt_tokens == plain.usage.total_tokens > 0
+
+
+async def test_vectors_are_in_order_and_as_long_as_asked(gpt: openai.AsyncOpenAI) -> None:
+    answer = await gpt.embeddings.create(model="sim-echo", input=["a", "b", "a"], dimensions=7)
+    assert [each.index for each in answer.data] == [0, 1, 2]
+    first, second, third = (each.embedding for each in answer.data)
+    assert (len(first), first == third, first == second) == (7, True, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"input": "x"}, "model"),
+        ({"model": "sim-echo", "input": ""}, "input"),
+        ({"model": "sim-echo", "input": []}, "input"),
+        ({"model": "sim-echo", "input": ["x"] * 2049}, "input"),
+        ({"model": "sim-echo", "input": "x", "dimensions": 0}, "dimensions"),
+        ({"model": "sim-echo", "input": "x", "input_type": "query"}, "input_type"),
+        ({"model": "sim-echo", "input": ["word" * 40_000]}, None),
+    ],
+)
+async def test_what_cannot_be_embedded_is_refused(
+    gpt: openai.AsyncOpenAI, body: Any, param: str | None
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await gpt.post("/embeddings", cast_to=object, body=body)
+    assert caught.value.param == param

@@ -28,7 +28,8 @@ def ask(model: str) -> str:
 def check(done: subprocess.CompletedProcess[str]) -> None:
     """An example tells of every step, in order."""
     steps = [line.split(":")[0] for line in done.stdout.splitlines()]
-    assert steps == ["unary", "stream", "tools", "tools", "errors", "errors", "cancel"]
+    assert steps == ["unary", "stream", "tools", "tools", "embed", "errors", "errors", "cancel"]
+    assert "embed: 2 vectors of 64 numbers" in done.stdout
     assert "MODEL_NOT_FOUND" in done.stdout
     assert "PROVIDER_RATE_LIMITED, retry after" in done.stdout
 
@@ -98,10 +99,28 @@ class TestGrpcurl:
     def test_the_commands_of_the_readme_work(self, grpcurl: Path, gateway: Gateway) -> None:
         readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
         commands = [line for line in readme.splitlines() if line.startswith("grpcurl ")]
-        assert len(commands) == 3
+        assert len(commands) == 5
         for command in commands:
-            words = shlex.split(command.replace("localhost:50051", gateway.address))
+            public = command.replace("localhost:50051", gateway.address)
+            words = shlex.split(public.replace("localhost:50052", gateway.admin_address))
             assert run(grpcurl, *words[1:]).stdout
+
+    def test_it_embeds(self, grpcurl: Path, gateway: Gateway) -> None:
+        inputs = [{"parts": [{"text": {"text": text}}]} for text in ("one", "two", "one")]
+        request = json.dumps({"model": "sim/sim-echo", "inputs": inputs, "dimensions": 8})
+        call = ["-plaintext", "-d", request, gateway.address, "hexgate.v1.EmbeddingService/Embed"]
+        answer = json.loads(run(grpcurl, *call).stdout)
+        first, second, third = (vector["values"] for vector in answer["embeddings"])
+        assert first == third != second
+        assert len(first) == 8
+        # The simulator's play money: a dollar per million tokens.
+        tokens = int(answer["usage"]["input_tokens"])
+        assert int(answer["cost"]["total_nanos"]) == tokens * 1_000
+
+    def test_it_checks_a_provider(self, grpcurl: Path, gateway: Gateway) -> None:
+        method = "hexgate.v1.AdminService/CheckProvider"
+        call = ["-plaintext", "-d", '{"provider": "sim"}', gateway.admin_address, method]
+        assert json.loads(run(grpcurl, *call).stdout)["ok"] is True
 
     def test_it_makes_a_unary_call(self, grpcurl: Path, gateway: Gateway) -> None:
         call = ["-plaintext", "-d", ask("sim/sim-echo"), gateway.address, f"{COMPLETIONS}/Complete"]

@@ -168,7 +168,7 @@ type Cost struct {
 	WastedNanos int64 `protobuf:"varint,5,opt,name=wasted_nanos,json=wastedNanos,proto3" json:"wasted_nanos,omitempty"`
 	// Identifies the price table used.
 	PriceVersion string `protobuf:"bytes,6,opt,name=price_version,json=priceVersion,proto3" json:"price_version,omitempty"`
-	// Computed from estimated usage.
+	// Computed from estimated usage, or something was used that the known price does not tell apart.
 	Estimated bool `protobuf:"varint,7,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	// The model's price is not known: every amount above is 0 and means nothing.
 	PriceUnknown  bool `protobuf:"varint,8,opt,name=price_unknown,json=priceUnknown,proto3" json:"price_unknown,omitempty"`

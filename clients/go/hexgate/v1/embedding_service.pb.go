@@ -228,7 +228,9 @@ type EmbedResponse struct {
 	// Money.
 	Cost *Cost `protobuf:"bytes,4,opt,name=cost,proto3" json:"cost,omitempty"`
 	// Route.
-	Route         *Route `protobuf:"bytes,5,opt,name=route,proto3" json:"route,omitempty"`
+	Route *Route `protobuf:"bytes,5,opt,name=route,proto3" json:"route,omitempty"`
+	// Non-fatal deviations from the request.
+	Warnings      []*Warning `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -298,6 +300,13 @@ func (x *EmbedResponse) GetRoute() *Route {
 	return nil
 }
 
+func (x *EmbedResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 // One vector.
 type Embedding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -349,7 +358,7 @@ var File_hexgate_v1_embedding_service_proto protoreflect.FileDescriptor
 const file_hexgate_v1_embedding_service_proto_rawDesc = "" +
 	"\n" +
 	"\"hexgate/v1/embedding_service.proto\x12\n" +
-	"hexgate.v1\x1a\x1bhexgate/v1/accounting.proto\x1a\x18hexgate/v1/content.proto\x1a\x1bhexgate/v1/generation.proto\"\xef\x01\n" +
+	"hexgate.v1\x1a\x1bhexgate/v1/accounting.proto\x1a#hexgate/v1/completion_service.proto\x1a\x18hexgate/v1/content.proto\x1a\x1bhexgate/v1/generation.proto\"\xef\x01\n" +
 	"\fEmbedRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12.\n" +
 	"\x06inputs\x18\x02 \x03(\v2\x16.hexgate.v1.EmbedInputR\x06inputs\x12#\n" +
@@ -361,7 +370,7 @@ const file_hexgate_v1_embedding_service_proto_rawDesc = "" +
 	"\v_dimensions\";\n" +
 	"\n" +
 	"EmbedInput\x12-\n" +
-	"\x05parts\x18\x01 \x03(\v2\x17.hexgate.v1.ContentPartR\x05parts\"\xdf\x01\n" +
+	"\x05parts\x18\x01 \x03(\v2\x17.hexgate.v1.ContentPartR\x05parts\"\x90\x02\n" +
 	"\rEmbedResponse\x12\x1f\n" +
 	"\vresponse_id\x18\x01 \x01(\tR\n" +
 	"responseId\x125\n" +
@@ -370,7 +379,8 @@ const file_hexgate_v1_embedding_service_proto_rawDesc = "" +
 	"embeddings\x12'\n" +
 	"\x05usage\x18\x03 \x01(\v2\x11.hexgate.v1.UsageR\x05usage\x12$\n" +
 	"\x04cost\x18\x04 \x01(\v2\x10.hexgate.v1.CostR\x04cost\x12'\n" +
-	"\x05route\x18\x05 \x01(\v2\x11.hexgate.v1.RouteR\x05route\"#\n" +
+	"\x05route\x18\x05 \x01(\v2\x11.hexgate.v1.RouteR\x05route\x12/\n" +
+	"\bwarnings\x18\x06 \x03(\v2\x13.hexgate.v1.WarningR\bwarnings\"#\n" +
 	"\tEmbedding\x12\x16\n" +
 	"\x06values\x18\x01 \x03(\x02R\x06values*\xc0\x01\n" +
 	"\fEmbedPurpose\x12\x1d\n" +
@@ -408,23 +418,25 @@ var file_hexgate_v1_embedding_service_proto_goTypes = []any{
 	(*Usage)(nil),         // 7: hexgate.v1.Usage
 	(*Cost)(nil),          // 8: hexgate.v1.Cost
 	(*Route)(nil),         // 9: hexgate.v1.Route
+	(*Warning)(nil),       // 10: hexgate.v1.Warning
 }
 var file_hexgate_v1_embedding_service_proto_depIdxs = []int32{
-	2, // 0: hexgate.v1.EmbedRequest.inputs:type_name -> hexgate.v1.EmbedInput
-	0, // 1: hexgate.v1.EmbedRequest.purpose:type_name -> hexgate.v1.EmbedPurpose
-	5, // 2: hexgate.v1.EmbedRequest.options:type_name -> hexgate.v1.CallOptions
-	6, // 3: hexgate.v1.EmbedInput.parts:type_name -> hexgate.v1.ContentPart
-	4, // 4: hexgate.v1.EmbedResponse.embeddings:type_name -> hexgate.v1.Embedding
-	7, // 5: hexgate.v1.EmbedResponse.usage:type_name -> hexgate.v1.Usage
-	8, // 6: hexgate.v1.EmbedResponse.cost:type_name -> hexgate.v1.Cost
-	9, // 7: hexgate.v1.EmbedResponse.route:type_name -> hexgate.v1.Route
-	1, // 8: hexgate.v1.EmbeddingService.Embed:input_type -> hexgate.v1.EmbedRequest
-	3, // 9: hexgate.v1.EmbeddingService.Embed:output_type -> hexgate.v1.EmbedResponse
-	9, // [9:10] is the sub-list for method output_type
-	8, // [8:9] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2,  // 0: hexgate.v1.EmbedRequest.inputs:type_name -> hexgate.v1.EmbedInput
+	0,  // 1: hexgate.v1.EmbedRequest.purpose:type_name -> hexgate.v1.EmbedPurpose
+	5,  // 2: hexgate.v1.EmbedRequest.options:type_name -> hexgate.v1.CallOptions
+	6,  // 3: hexgate.v1.EmbedInput.parts:type_name -> hexgate.v1.ContentPart
+	4,  // 4: hexgate.v1.EmbedResponse.embeddings:type_name -> hexgate.v1.Embedding
+	7,  // 5: hexgate.v1.EmbedResponse.usage:type_name -> hexgate.v1.Usage
+	8,  // 6: hexgate.v1.EmbedResponse.cost:type_name -> hexgate.v1.Cost
+	9,  // 7: hexgate.v1.EmbedResponse.route:type_name -> hexgate.v1.Route
+	10, // 8: hexgate.v1.EmbedResponse.warnings:type_name -> hexgate.v1.Warning
+	1,  // 9: hexgate.v1.EmbeddingService.Embed:input_type -> hexgate.v1.EmbedRequest
+	3,  // 10: hexgate.v1.EmbeddingService.Embed:output_type -> hexgate.v1.EmbedResponse
+	10, // [10:11] is the sub-list for method output_type
+	9,  // [9:10] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_hexgate_v1_embedding_service_proto_init() }
@@ -433,6 +445,7 @@ func file_hexgate_v1_embedding_service_proto_init() {
 		return
 	}
 	file_hexgate_v1_accounting_proto_init()
+	file_hexgate_v1_completion_service_proto_init()
 	file_hexgate_v1_content_proto_init()
 	file_hexgate_v1_generation_proto_init()
 	file_hexgate_v1_embedding_service_proto_msgTypes[0].OneofWrappers = []any{}

@@ -57,6 +57,8 @@ const (
 	ErrorReason_ERROR_REASON_CONFLICT ErrorReason = 12
 	// The method or option exists in the contract and not yet in this server. Metadata: feature.
 	ErrorReason_ERROR_REASON_UNIMPLEMENTED ErrorReason = 13
+	// No provider of this name is configured. Metadata: provider.
+	ErrorReason_ERROR_REASON_PROVIDER_NOT_FOUND ErrorReason = 14
 	// No credential, or one that is not valid.
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 20
 	// The caller may not do this. Metadata: permission.
@@ -123,6 +125,7 @@ var (
 		11: "ERROR_REASON_PROMPT_VARIABLE_MISMATCH",
 		12: "ERROR_REASON_CONFLICT",
 		13: "ERROR_REASON_UNIMPLEMENTED",
+		14: "ERROR_REASON_PROVIDER_NOT_FOUND",
 		20: "ERROR_REASON_UNAUTHENTICATED",
 		21: "ERROR_REASON_PERMISSION_DENIED",
 		30: "ERROR_REASON_RATE_LIMITED",
@@ -162,6 +165,7 @@ var (
 		"ERROR_REASON_PROMPT_VARIABLE_MISMATCH": 11,
 		"ERROR_REASON_CONFLICT":                 12,
 		"ERROR_REASON_UNIMPLEMENTED":            13,
+		"ERROR_REASON_PROVIDER_NOT_FOUND":       14,
 		"ERROR_REASON_UNAUTHENTICATED":          20,
 		"ERROR_REASON_PERMISSION_DENIED":        21,
 		"ERROR_REASON_RATE_LIMITED":             30,
@@ -220,7 +224,7 @@ var File_hexgate_v1_error_proto protoreflect.FileDescriptor
 const file_hexgate_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16hexgate/v1/error.proto\x12\n" +
-	"hexgate.v1*\xb2\n" +
+	"hexgate.v1*\xd7\n" +
 	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
@@ -237,7 +241,8 @@ const file_hexgate_v1_error_proto_rawDesc = "" +
 	"\x12)\n" +
 	"%ERROR_REASON_PROMPT_VARIABLE_MISMATCH\x10\v\x12\x19\n" +
 	"\x15ERROR_REASON_CONFLICT\x10\f\x12\x1e\n" +
-	"\x1aERROR_REASON_UNIMPLEMENTED\x10\r\x12 \n" +
+	"\x1aERROR_REASON_UNIMPLEMENTED\x10\r\x12#\n" +
+	"\x1fERROR_REASON_PROVIDER_NOT_FOUND\x10\x0e\x12 \n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x14\x12\"\n" +
 	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x15\x12\x1d\n" +
 	"\x19ERROR_REASON_RATE_LIMITED\x10\x1e\x12 \n" +

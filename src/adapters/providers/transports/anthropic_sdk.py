@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hexgate.adapters.providers.account import Account
-from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client
+from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client, quiet
 from hexgate.adapters.providers.wire import WireRequest
 
 if TYPE_CHECKING:
@@ -25,19 +25,34 @@ def build(account: Account, base_url: str) -> SdkTransport:
         http_client=http_client(account.name, account.max_body_bytes),
         open_telemetry=False,
     )
+    quiet("anthropic")
 
-    async def post(request: WireRequest, limits: httpx2.Timeout) -> httpx2.Response:
-        response: object = await client.post(
-            request.path,
-            cast_to=httpx2.Response,
-            body=request.payload,
-            options={"headers": dict(request.headers), "timeout": limits},
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
+    async def ask(request: WireRequest, limits: httpx2.Timeout) -> httpx2.Response:
+        response: object
+        if request.method == "GET":
+            response = await client.get(
+                request.path,
+                cast_to=httpx2.Response,
+                options={"timeout": limits},
+                stream=True,
+                stream_cls=AsyncStream[object],
+            )
+        else:
+            response = await client.post(
+                request.path,
+                cast_to=httpx2.Response,
+                body=request.payload,
+                options={"timeout": limits},
+                stream=True,
+                stream_cls=AsyncStream[object],
+            )
         # Asked for an httpx2.Response, the SDK returns it unread, whatever its overloads say.
         return cast("httpx2.Response", response)
 
     return SdkTransport(
-        post, client.close, provider=account.name, max_body_bytes=account.max_body_bytes
+        ask,
+        client.close,
+        {"Authorization": f"Bearer {account.api_key}"},
+        provider=account.name,
+        max_body_bytes=account.max_body_bytes,
     )

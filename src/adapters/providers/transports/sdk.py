@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from hexgate.adapters.providers.failures import timed_out, too_large
-from hexgate.adapters.providers.wire import WireRequest, WireResponse, WireStream
+from hexgate.adapters.providers.wire import Credential, WireRequest, WireResponse, WireStream
 from hexgate.domain.call import Timeouts
 from hexgate.domain.errors import BadResponse, GatewayError, Unreachable
 
 if TYPE_CHECKING:
     import httpx2
 
-# Sends a POST through the SDK and returns the response with its body unread.
-Post: TypeAlias = "Callable[[WireRequest, httpx2.Timeout], Awaitable[httpx2.Response]]"
+# Sends a request through the SDK and returns the response with its body unread.
+Ask: TypeAlias = "Callable[[WireRequest, httpx2.Timeout], Awaitable[httpx2.Response]]"
+# The headers of the request that is being sent.
+_SAID: ContextVar[Mapping[str, str]] = ContextVar("_SAID")
 
 
 class Answered(Exception):
@@ -32,8 +36,18 @@ class Answered(Exception):
 
 
 def http_client(provider: str, max_body_bytes: int) -> httpx2.AsyncClient:
-    """The client an SDK is given: no redirects, no cookies, no proxy of the environment."""
+    """The client an SDK is given: no redirects, no cookies, no proxy of the environment.
+
+    It sends the headers that the transport gives and no others. The SDKs take some from variables
+    of the environment, keys and organizations among them, and offer no way not to.
+    """
     import httpx2
+
+    async def replace(request: httpx2.Request) -> None:
+        framing = {"host": request.url.netloc.decode()}
+        if body := request.content:
+            framing["content-length"] = str(len(body))
+        request.headers = httpx2.Headers({**framing, **_SAID.get()})
 
     async def intercept(response: httpx2.Response) -> None:
         if not 200 <= response.status_code < 300:
@@ -43,7 +57,7 @@ def http_client(provider: str, max_body_bytes: int) -> httpx2.AsyncClient:
                 left -= len(piece)
                 if left < 0:
                     raise too_large(provider)
-            status, headers = response.status_code, _lower(response.headers)
+            status, headers = response.status_code, _low(response.headers)
             raise Answered(WireResponse(status, headers, b"".join(pieces)))
 
     return httpx2.AsyncClient(
@@ -51,23 +65,44 @@ def http_client(provider: str, max_body_bytes: int) -> httpx2.AsyncClient:
         trust_env=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
-        event_hooks={"response": [intercept]},
+        event_hooks={"request": [replace], "response": [intercept]},
     )
 
 
+def quiet(name: str) -> None:
+    """Have the loggers of an SDK say nothing below a warning, whatever a variable set for them.
+
+    At the level of debugging the SDKs write requests, with prompts in them.
+    """
+    for each in (name, "httpx2"):
+        logging.getLogger(each).setLevel(logging.WARNING)
+
+
 class SdkTransport:
-    """A Transport over `post`. `close` closes the SDK's client."""
+    """A Transport over `ask`. `close` closes the SDK's client.
+
+    `headers` lose against a request's own of the same name, and these against the `credential`'s.
+    """
 
     def __init__(
         self,
-        post: Post,
+        ask: Ask,
         close: Callable[[], Awaitable[None]],
+        headers: Mapping[str, str],
         *,
         provider: str,
         max_body_bytes: int,
+        credential: Credential | None = None,
     ) -> None:
-        self._post = post
+        self._ask = ask
         self._close = close
+        self._credential = credential
+        self._headers = {
+            "content-type": "application/json",
+            "accept-encoding": "identity",  # compression holds tokens back
+            "user-agent": "hexgate",
+            **_low(headers),
+        }
         self._provider = provider
         self._max_body_bytes = max_body_bytes
 
@@ -86,16 +121,24 @@ class SdkTransport:
         """See Transport."""
         import httpx2
 
+        headers = {**self._headers, **_low(request.headers)}
+        if self._credential is not None:
+            # What it gives here is a token, which says nothing of the request.
+            headers |= _low(await self._credential.headers(request.method, request.path, b""))
         limits = httpx2.Timeout(None, connect=timeouts.connect_s)
+        said = _SAID.set(headers)
         started = asyncio.get_running_loop().time()
-        with translated(self._provider, "first_token"):
+        phase = "first_token" if timeouts.first_token_s < timeouts.attempt_s else "attempt"
+        with translated(self._provider, phase):
             try:
                 async with asyncio.timeout(min(timeouts.first_token_s, timeouts.attempt_s)):
-                    response = await self._post(request, limits)
+                    response = await self._ask(request, limits)
             except Exception as failure:
                 if (answered := _found(failure, Answered)) is None:
                     raise
                 return _Whole(answered.response)
+            finally:
+                _SAID.reset(said)
         return SdkStream(
             response,
             silence_s=timeouts.between_tokens_s,
@@ -127,7 +170,7 @@ class SdkStream:
         self._deadline = deadline  # on the loop's clock
         self._left = max_body_bytes
         self._provider = provider
-        self.headers = _lower(response.headers)
+        self.headers = _low(response.headers)
 
     @property
     def status(self) -> int:
@@ -229,5 +272,5 @@ def _cut(failure: Exception) -> bool:
     return seen is not None
 
 
-def _lower(headers: httpx2.Headers) -> Mapping[str, str]:
+def _low(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}

@@ -61,7 +61,7 @@ def _check_settings(request: wire.Body, version: str) -> None:
     if sampling and version == NEW_VERSION:
         raise invalid(f"{sampling[0]}: Extra inputs are not permitted")
     thinking = request.thinking
-    on = thinking is not None and thinking.type != "disabled"
+    on = thinking is not None and thinking.type not in ("disabled", "between_tools")
     if on and request.temperature not in (None, 1):
         raise invalid("`temperature` may only be set to 1 when thinking is enabled.")
     budget = thinking.budget_tokens if thinking else None

@@ -61,7 +61,7 @@ def ask(request: wire.Prompt) -> Ask:
         choice=_CHOICES.get(choice.type, ":" + choice.name) if choice else "auto",
         parallel=choice is None or not choice.disable_parallel_tool_use,
         schema=shape.schema if shape else None,
-        think=thinking is not None and thinking.type != "disabled",
+        think=thinking is not None and thinking.type not in ("disabled", "between_tools"),
     )
     if isinstance(request, wire.Body):
         return replace(asked, max_tokens=request.max_tokens, stop=tuple(request.stop_sequences))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from hexgate.adapters.simulator import models, tokens
@@ -12,7 +12,7 @@ from hexgate.adapters.simulator.anthropic.answers import Chat, dumped, event
 from hexgate.adapters.simulator.anthropic.checks import NEW_VERSION, OLD_VERSION, invalid
 from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
-from hexgate.adapters.simulator.routes import Visit, answers, gives
+from hexgate.adapters.simulator.routes import Route, Visit, answers, gives
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
 
@@ -59,7 +59,7 @@ class Anthropic:
     stream_type = "text/event-stream; charset=utf-8"
 
     def __init__(self) -> None:
-        self.routes = (
+        self.routes: Sequence[Route] = (
             answers("/v1/messages"),
             gives("POST", "/v1/messages/count_tokens", lambda v: self.count(v.body, v.headers)),
             gives("GET", "/v1/models", lambda visit: self.listing(visit.query)),
@@ -84,7 +84,11 @@ class Anthropic:
 
     def read(self, visit: Visit, origin: Origin) -> Chat:
         """See Wire."""
-        request = reading.read(visit.body, visit.headers["anthropic-version"])
+        return self.asked(visit.body, visit.headers["anthropic-version"], origin)
+
+    def asked(self, body: bytes, version: str, origin: Origin) -> Chat:
+        """What a body asks. Raises Refused."""
+        request = reading.read(body, version)
         if not models.known(request.model):
             raise self.unknown(request.model)
         ask = reading.ask(request)

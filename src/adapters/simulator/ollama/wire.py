@@ -9,7 +9,7 @@ from hexgate.adapters.simulator import models, tokens
 from hexgate.adapters.simulator.answer import Answer
 from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
-from hexgate.adapters.simulator.ollama import reading
+from hexgate.adapters.simulator.ollama import reading, vectors
 from hexgate.adapters.simulator.ollama import requests as wire
 from hexgate.adapters.simulator.ollama.answers import Chat, dumped
 from hexgate.adapters.simulator.problem import Problem, decoded
@@ -51,6 +51,7 @@ class Ollama:
     def __init__(self) -> None:
         self.routes = (
             answers("/api/chat"),
+            gives("POST", "/api/embed", lambda visit: vectors.embedded(visit.body)),
             gives("POST", "/api/show", lambda visit: self.show(visit.body)),
             gives("GET", "/api/tags", lambda _visit: self.tags()),
             gives("GET", "/api/ps", lambda _visit: self.running()),

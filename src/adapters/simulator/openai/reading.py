@@ -32,7 +32,7 @@ def read(body: bytes) -> wire.Body:
     try:
         request = decoded(wire.DECODER, body)
     except Problem as problem:
-        raise _refused(problem.found) from None
+        raise refused(problem.found) from None
     _check_settings(request)
     _check_pairs(request.messages)
     return request
@@ -68,7 +68,14 @@ def invalid(message: str, param: str | None, code: str | None = None) -> Refused
     return Refused(Wrong.INVALID, message, param=param, code=code)
 
 
-def _refused(found: Found) -> Refused:
+def unknown(model: str) -> Refused:
+    """The refusal of a model that is not offered."""
+    text = f"The model `{model}` does not exist or you do not have access to it."
+    return Refused(Wrong.NO_MODEL, text, param="model")
+
+
+def refused(found: Found) -> Refused:
+    """What is wrong with a body, as this API words it."""
     at = found.brackets
     match found.kind:
         case "json":
@@ -213,8 +220,13 @@ def _turn(message: wire.AnyMessage, i: int) -> Turn:
 def _texts(content: str | Sequence[wire.Part] | None) -> list[str]:
     if content is None or isinstance(content, str):
         return [content] if content else []
-    texts = [part.text for part in content if isinstance(part, wire.TextPart)]
-    return texts + [part.refusal for part in content if isinstance(part, wire.RefusalPart)]
+    found: list[str] = []
+    for part in content:
+        if isinstance(part, wire.TextPart):
+            found.append(part.text)
+        elif isinstance(part, wire.RefusalPart):
+            found.append(part.refusal)
+    return found
 
 
 def _called(call: wire.ToolCall, i: int) -> Called:

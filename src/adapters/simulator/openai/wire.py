@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hexgate.adapters.simulator import models, tokens
 from hexgate.adapters.simulator.answer import Answer
 from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
-from hexgate.adapters.simulator.openai import reading
+from hexgate.adapters.simulator.openai import reading, vectors
 from hexgate.adapters.simulator.openai.answers import Chat, dumped, event
-from hexgate.adapters.simulator.routes import Visit, answers, gives
-from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
+from hexgate.adapters.simulator.routes import Route, Visit, answers, gives
+from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wrong
 from hexgate.domain.json import JsonObject
 
 _CREATED = 1_760_000_000
@@ -71,8 +71,9 @@ class OpenAI:
     stream_type = "text/event-stream; charset=utf-8"
 
     def __init__(self) -> None:
-        self.routes = (
+        self.routes: Sequence[Route] = (
             answers("/v1/chat/completions"),
+            gives("POST", "/v1/embeddings", lambda visit: vectors.embedded(visit.body)),
             gives("GET", "/v1/models", lambda _visit: self.listing()),
             gives(
                 "GET", "/v1/models/(?P<model>.+)", lambda visit: self.listed(visit.names["model"])
@@ -90,21 +91,16 @@ class OpenAI:
         if key.strip() == "invalid":
             raise Refused(Wrong.UNAUTHORIZED)
 
-    def read(self, visit: Visit, origin: Origin) -> Chat:
+    def read(self, visit: Visit, origin: Origin) -> Exchange:
         """See Wire."""
         request = reading.read(visit.body)
         if not models.known(request.model):
-            raise self.unknown(request.model)
+            raise reading.unknown(request.model)
         ask = reading.ask(request)
         size = tokens.prompt(ask)
         if size > models.CONTEXT_TOKENS:
             raise Refused(Wrong.TOO_LONG, _too_long(size))
         return Chat(ask, request, origin)
-
-    def unknown(self, model: str) -> Refused:
-        """The refusal of a model that is not offered."""
-        text = f"The model `{model}` does not exist or you do not have access to it."
-        return Refused(Wrong.NO_MODEL, text, param="model")
 
     def cached(self, memory: Memory, ask: Ask) -> Cached:
         """Prompts are cached without being asked."""
@@ -167,7 +163,7 @@ class OpenAI:
     def listed(self, model: str) -> bytes:
         """The body of `GET /v1/models/{id}`. Raises Refused."""
         if not models.known(model):
-            raise self.unknown(model)
+            raise reading.unknown(model)
         return dumped(_model(model))
 
 

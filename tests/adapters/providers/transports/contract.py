@@ -9,7 +9,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import pytest
 
@@ -54,19 +54,26 @@ async def drained(stream: WireStream) -> bytes:
     return b"".join(pieces)
 
 
-async def streamed(transport: Transport) -> bytes:
+async def streamed(transport: Transport, request: WireRequest) -> bytes:
     """The whole body of a streamed answer."""
-    return await drained(await transport.open(REQUEST, CALM))
+    return await drained(await transport.open(request, CALM))
 
 
 class TransportContract(abc.ABC):
-    """Subclasses give `transport`."""
+    """Subclasses give `transport`, and a request of their own where not every one can be sent."""
+
+    request: ClassVar[WireRequest] = REQUEST
 
     @abc.abstractmethod
     def transport(
         self, url: str, max_body_bytes: int = MAX_BODY
     ) -> AbstractAsyncContextManager[Transport]:
         """A transport to `url` with the credential KEY; closes what it opened."""
+
+    def listing(self, url: str) -> WireRequest:
+        """A GET, as a check of a credential is; `url` is where the transport leads to."""
+        del url
+        return WireRequest("/the-models?after=a%2Fb", method="GET")
 
     @asynccontextmanager
     async def to(self, *steps: Step) -> AsyncIterator[tuple[Transport, RawServer]]:
@@ -76,14 +83,24 @@ class TransportContract(abc.ABC):
 
     async def test_a_request_is_posted_as_json_with_its_headers(self) -> None:
         async with self.to(whole(b"{}")) as (transport, server):
-            await transport.send(REQUEST, CALM)
+            await transport.send(self.request, CALM)
         (head, body), *_ = server.requests
-        assert head.startswith(b"POST /v1/things HTTP/1.1\r\n")
+        assert head.startswith(f"POST {self.request.path} HTTP/1.1\r\n".encode())
         assert b"\r\nanthropic-version: 1999\r\n" in head.lower()
         assert head.lower().count(b"\r\nanthropic-version:") == 1
         assert b"\r\ncontent-type: application/json\r\n" in head.lower()
+        assert b"\r\naccept-encoding: identity\r\n" in head.lower()
         assert KEY.encode() in head
-        assert json.loads(body) == REQUEST.payload
+        assert json.loads(body) == self.request.payload
+
+    async def test_a_get_has_no_body(self) -> None:
+        async with self.to(whole(b"{}")) as (transport, server):
+            await transport.send(self.listing(server.url), CALM)
+        ((head, body),) = server.requests
+        assert head.startswith(b"GET ")
+        assert head.split(b" ")[1].endswith(b"=a%2Fb")
+        assert KEY.encode() in head
+        assert body == b""
 
     @pytest.mark.parametrize(
         "status", ["200 OK", "204 No", "302 Found", "401 No", "429 No", "500 No", "529 No"]
@@ -92,8 +109,8 @@ class TransportContract(abc.ABC):
         body = b"" if status.startswith("204") else b'{"error":{}}'
         headers = b"Retry-After: 7\r\nLocation: http://127.0.0.1:1/\r\n"
         async with self.to(whole(body, status, headers)) as (transport, server):
-            response = await transport.send(REQUEST, CALM)
-            stream = await transport.open(REQUEST, CALM)
+            response = await transport.send(self.request, CALM)
+            stream = await transport.open(self.request, CALM)
             assert (stream.status, await drained(stream)) == (int(status[:3]), body)
             await stream.aclose()
         assert (response.status, response.body) == (int(status[:3]), body)
@@ -104,7 +121,7 @@ class TransportContract(abc.ABC):
     async def test_a_stream_arrives_piece_by_piece(self) -> None:
         steps = (CHUNKED + chunk(b"one"), Do.WAIT, chunk(b"two"), LAST)
         async with self.to(*steps) as (transport, server):
-            stream = await transport.open(REQUEST, CALM)
+            stream = await transport.open(self.request, CALM)
             assert await stream.read() == b"one"
             server.go.set()
             assert await drained(stream) == b"two"
@@ -114,22 +131,22 @@ class TransportContract(abc.ABC):
     async def test_a_connection_read_to_its_end_is_used_again(self) -> None:
         async with self.to(CHUNKED, chunk(b"one"), LAST) as (transport, server):
             for _ in range(3):
-                stream = await transport.open(REQUEST, CALM)
+                stream = await transport.open(self.request, CALM)
                 assert await drained(stream) == b"one"
                 await stream.aclose()
-                await transport.send(REQUEST, CALM)
+                await transport.send(self.request, CALM)
         assert (len(server.requests), server.connections) == (6, 1)
 
     async def test_cookies_are_not_kept(self) -> None:
         async with self.to(whole(b"", headers=b"Set-Cookie: a=b\r\n")) as (transport, server):
             for _ in range(2):
-                await transport.send(REQUEST, CALM)
+                await transport.send(self.request, CALM)
         assert b"cookie" not in server.requests[1][0].lower()
 
     async def test_a_compressed_body_is_unpacked(self) -> None:
         packed = whole(gzip.compress(b"hello"), headers=b"content-encoding: gzip\r\n")
         async with self.to(packed) as (transport, _):
-            assert (await transport.send(REQUEST, CALM)).body == b"hello"
+            assert (await transport.send(self.request, CALM)).body == b"hello"
 
     async def test_nobody_listens(self) -> None:
         with socket.socket() as unused:
@@ -170,11 +187,11 @@ class TransportContract(abc.ABC):
         async with self.to(CHUNKED + chunk(b"one"), Do.HANG) as (transport, server):
             late = hasty(between_tokens_s=0.05)
             with pytest.raises(TimedOut) as raised:
-                await transport.send(REQUEST, late)
+                await transport.send(self.request, late)
             assert raised.value.metadata["phase"] == "between_tokens"
             await soon(server.gone.wait())
-            stream = await transport.open(REQUEST, late)
-            assert await stream.read() == b"one"
+            stream = await transport.open(self.request, late)
+            assert await stream.read(20) == b"one"
             with pytest.raises(TimedOut) as raised:
                 await stream.read()
             assert raised.value.metadata["phase"] == "between_tokens"
@@ -182,7 +199,7 @@ class TransportContract(abc.ABC):
 
     async def test_one_read_may_have_less_time_than_the_others(self) -> None:
         async with self.to(CHUNKED + chunk(b"one"), Do.HANG) as (transport, server):
-            stream = await transport.open(REQUEST, CALM)
+            stream = await transport.open(self.request, CALM)
             assert await stream.read(20) == b"one"
             with pytest.raises(TimedOut):
                 await stream.read(0.05)
@@ -191,12 +208,11 @@ class TransportContract(abc.ABC):
     async def test_an_attempt_as_a_whole_is_bounded(self) -> None:
         async with self.to(CHUNKED, Do.DRIP) as (transport, server):
             with pytest.raises(TimedOut) as raised:
-                await transport.send(REQUEST, hasty(attempt_s=0.2))
+                await transport.send(self.request, hasty(attempt_s=0.2))
             assert raised.value.metadata["phase"] == "attempt"
             await soon(server.gone.wait())
-            stream = await transport.open(REQUEST, hasty(attempt_s=0.2))
             with pytest.raises(TimedOut) as raised:
-                await drained(stream)
+                await drained(await transport.open(self.request, hasty(attempt_s=0.2)))
             assert raised.value.metadata["phase"] == "attempt"
 
     @pytest.mark.parametrize(
@@ -241,7 +257,7 @@ class TransportContract(abc.ABC):
     async def test_bad_chunking_after_good_chunks_is_a_bad_response(self) -> None:
         steps = (CHUNKED + chunk(b"one"), Do.WAIT, b"QQ\r\n", Do.HANG)
         async with self.to(*steps) as (transport, server):
-            stream = await transport.open(REQUEST, CALM)
+            stream = await transport.open(self.request, CALM)
             assert await stream.read() == b"one"
             server.go.set()
             with pytest.raises(BadResponse):
@@ -251,13 +267,13 @@ class TransportContract(abc.ABC):
     async def test_a_flood_is_cut_off(self) -> None:
         async with self.to(OK + b"connection: close\r\n\r\n", Do.POUR) as (transport, server):
             with pytest.raises(BadResponse):
-                await transport.send(REQUEST, CALM)
+                await transport.send(self.request, CALM)
             await soon(server.gone.wait())
 
     @pytest.mark.parametrize("steps", [(Do.HANG,), (CHUNKED + chunk(b"one"), Do.HANG)], ids=str)
     async def test_cancelling_closes_the_connection_at_once(self, steps: tuple[Step, ...]) -> None:
         async with self.to(*steps) as (transport, server):
-            going = asyncio.ensure_future(transport.send(REQUEST, CALM))
+            going = asyncio.ensure_future(transport.send(self.request, CALM))
             await soon(server.asked.wait())
             going.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -266,7 +282,7 @@ class TransportContract(abc.ABC):
 
     async def test_cancelling_an_opening_closes_the_connection_at_once(self) -> None:
         async with self.to(Do.HANG) as (transport, server):
-            going = asyncio.ensure_future(transport.open(REQUEST, CALM))
+            going = asyncio.ensure_future(transport.open(self.request, CALM))
             await soon(server.asked.wait())
             going.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -275,7 +291,7 @@ class TransportContract(abc.ABC):
 
     async def test_cancelling_a_read_closes_the_connection_at_once(self) -> None:
         async with self.to(CHUNKED + chunk(b"one"), Do.HANG) as (transport, server):
-            stream = await transport.open(REQUEST, CALM)
+            stream = await transport.open(self.request, CALM)
             assert await stream.read() == b"one"
             going = asyncio.ensure_future(stream.read())
             await asyncio.sleep(0)  # let it reach its wait
@@ -287,7 +303,7 @@ class TransportContract(abc.ABC):
     @pytest.mark.parametrize("reads", [0, 1])
     async def test_closing_an_unfinished_body_closes_the_connection(self, reads: int) -> None:
         async with self.to(CHUNKED + chunk(b"one"), Do.HANG) as (transport, server):
-            stream = await transport.open(REQUEST, CALM)
+            stream = await transport.open(self.request, CALM)
             for _ in range(reads):
                 await stream.read()
             await stream.aclose()
@@ -297,7 +313,7 @@ class TransportContract(abc.ABC):
     async def test_no_error_shows_the_key(self) -> None:
         async with self.to(b"SMTP " + KEY.encode() + b"\r\n\r\n") as (transport, _):
             with pytest.raises(Unserved) as raised:
-                await transport.send(REQUEST, CALM)
+                await transport.send(self.request, CALM)
         shown: BaseException | None = raised.value
         while shown is not None:
             hidden = isinstance(shown, Unserved)
@@ -306,14 +322,17 @@ class TransportContract(abc.ABC):
 
     async def _both(self, transport: Transport, kind: type[Unserved]) -> None:
         with pytest.raises(Unserved) as raised:
-            await soon(transport.send(REQUEST, CALM))
+            await soon(transport.send(self.request, CALM))
         assert type(raised.value) is kind, raised.value
         with pytest.raises(Unserved) as raised:
-            await soon(streamed(transport))
+            await soon(streamed(transport, self.request))
         assert type(raised.value) is kind, raised.value
 
     async def _late(self, transport: Transport, timeouts: Timeouts, phase: str) -> None:
-        for going in (transport.send(REQUEST, timeouts), transport.open(REQUEST, timeouts)):
+        for going in (
+            transport.send(self.request, timeouts),
+            transport.open(self.request, timeouts),
+        ):
             late: Awaitable[WireResponse | WireStream] = going
             with pytest.raises(TimedOut) as raised:
                 await soon(late)

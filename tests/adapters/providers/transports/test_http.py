@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -12,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from hexgate.adapters.providers.transports.http import HttpTransport, open_session
 from hexgate.adapters.providers.wire import Transport, WireRequest
-from hexgate.domain.errors import Unreachable
+from hexgate.domain.errors import CredentialRejected, Unreachable
 from tests.adapters.providers.transports.contract import (
     CALM,
     KEY,
@@ -77,3 +78,73 @@ async def test_a_request_says_no_more_than_it_must() -> None:
         "user-agent",
         "x-api-key",
     ]
+
+
+class Notary:
+    """Signs what it sees, or does what the test says."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.seen: list[tuple[str, str, bytes]] = []
+        self.asked = asyncio.Event()
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+        self.seen.append((method, url, body))
+        self.asked.set()
+        await self.go.wait()
+        if self.failure is not None:
+            raise self.failure
+        return {"Authorization": f"proof {len(self.seen)}", "anthropic-version": "proven"}
+
+
+@asynccontextmanager
+async def proven(notary: Notary) -> AsyncIterator[tuple[Transport, RawServer]]:
+    """A transport that asks this credential."""
+    async with RawServer(whole(b"{}")) as server, open_session() as session:
+        headers = {"Authorization": "never", "Content-Type": "application/json"}
+        yield HttpTransport(session, server.url + "/v", headers, credential=notary), server
+
+
+async def test_a_credential_sees_what_is_sent_and_its_headers_win() -> None:
+    notary = Notary()
+    listing = WireRequest("/models?a=b%2Fc", method="GET")
+    async with proven(notary) as (transport, server):
+        for request in (REQUEST, listing, WireRequest(server.url + "/own%3A", {})):
+            await transport.send(request, CALM)
+    url = server.url
+    bodies = [body for _, body in server.requests]
+    assert notary.seen == [
+        ("POST", f"{url}/v/v1/things", bodies[0]),
+        ("GET", f"{url}/v/models?a=b%2Fc", b""),
+        ("POST", f"{url}/own%3A", b"{}"),
+    ]
+    for number, (head, _) in enumerate(server.requests, 1):
+        assert f"\r\nAuthorization: proof {number}\r\n".encode() in head
+        assert head.lower().count(b"authorization:") == 1
+        assert b"\r\nanthropic-version: proven\r\n" in head
+        assert b"1999" not in head
+
+
+@pytest.mark.parametrize("failure", [CredentialRejected("no"), Unreachable("no")])
+async def test_the_failure_of_a_credential_is_raised_and_nothing_sent(failure: Exception) -> None:
+    async with proven(Notary(failure)) as (transport, server):
+        for going in (transport.send(REQUEST, CALM), transport.open(REQUEST, CALM)):
+            waiting: Awaitable[object] = going
+            with pytest.raises(type(failure)) as raised:
+                await waiting
+            assert raised.value is failure
+    assert server.connections == 0
+
+
+async def test_cancelling_passes_through_a_credential() -> None:
+    notary = Notary()
+    notary.go.clear()
+    async with proven(notary) as (transport, server):
+        going = asyncio.ensure_future(transport.open(REQUEST, CALM))
+        await notary.asked.wait()
+        going.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await going
+    assert server.connections == 0

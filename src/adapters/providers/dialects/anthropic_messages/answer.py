@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import msgspec
 
+from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.anthropic_messages.errors import from_event
 from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
     Block,
-    CacheCreation,
     Ending,
     FaultBody,
     Message,
-    OutputDetails,
 )
-from hexgate.adapters.providers.dialects.anthropic_messages.structs import Usage as WireUsage
 from hexgate.adapters.providers.failures import word
+from hexgate.adapters.providers.lenient import UNSAID
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Warned
 from hexgate.domain.chat import Part, Reasoning, Text, ToolCall
 from hexgate.domain.errors import BadResponse
 from hexgate.domain.usage import Usage
 
+Counts: TypeAlias = Mapping[str, msgspec.Raw]
+"""What `usage` says, field by field, each as it came."""
+
 _MESSAGE = msgspec.json.Decoder(Message)
 _FAULT = msgspec.json.Decoder(FaultBody)
+_COUNTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _FINISH = {
     "end_turn": Finish.STOP,
@@ -40,24 +46,24 @@ def completion(provider: str, response: WireResponse) -> Completion:
     message = _decoded(provider, response)
     if not message.stop_reason:
         raise bad(provider, "answered without a stop reason")
-    ending = Ending(message.stop_reason, message.stop_sequence, message.stop_details)
     parts: list[Part] = []
-    warnings = list(warnings_of(ending))
+    warnings = dict.fromkeys(warnings_of(message))
     for block in message.content:
         made = part(provider, block)
-        if made is None or block.citations:
-            warnings.append(dropped(block.type if made is None else "citations"))
-        if made is not None:
+        if made is None or lenient.value(block.citations):
+            warnings[dropped(block.type if made is None else "citations")] = None
+        if made is not None and not empty(made):
             parts.append(made)
+    counted = counts(message.usage)
     return Completion(
         parts=tuple(parts),
-        finish=finish(ending),
-        usage=None if message.usage is None else usage(message.usage),
-        model=message.model,
+        finish=finish(message),
+        usage=usage(counted),
+        model=lenient.text(message.model),
         request_id=response.headers.get("request-id", ""),
-        stop_sequence=message.stop_sequence or "",
+        stop_sequence=lenient.text(message.stop_sequence),
         warnings=tuple(warnings),
-        metadata_json=metadata(ending, message.usage),
+        metadata_json=metadata(message, counted),
     )
 
 
@@ -65,9 +71,9 @@ def part(provider: str, block: Block) -> Part | None:
     """A finished block as a part, or None for a kind that the contract has no word for."""
     match block.type:
         case "text":
-            return Text(block.text)
+            return Text(block.text or "")
         case "thinking":
-            return Reasoning(block.thinking, block.signature.encode(), provider)
+            return Reasoning(block.thinking or "", (block.signature or "").encode(), provider)
         case "redacted_thinking":
             return Reasoning("", block.data.encode(), provider, redacted=True)
         case "tool_use":
@@ -76,43 +82,76 @@ def part(provider: str, block: Block) -> Part | None:
             return None
 
 
-def usage(wire: WireUsage) -> Usage:
-    """Disjoint classes: the wire's input leaves the cache out, its cache write is a total."""
-    split = wire.cache_creation or CacheCreation()
-    details = wire.output_tokens_details or OutputDetails()
-    hour = split.ephemeral_1h_input_tokens or 0
-    written = wire.cache_creation_input_tokens
-    if written is None:
-        written = (split.ephemeral_5m_input_tokens or 0) + hour
-    hour = min(hour, written)
-    output = wire.output_tokens or 0
+def counts(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The fields of a usage that say something."""
+    try:
+        said = _COUNTS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return {name: value for name, value in said.items() if bytes(value) != b"null"}
+
+
+def usage(said: Counts) -> Usage | None:
+    """Disjoint classes: the wire's input leaves the cache out, its cache write is a total.
+
+    None until both input and output are known, or where a count that matters makes no sense.
+    """
+    uncached, output = _count(said, "input_tokens"), _count(said, "output_tokens")
+    read, written = _cached(said, "cache_read_input_tokens"), _written(said)
+    if uncached is None or output is None or read is None or written is None:
+        return None
+    thought = _count(counts(said.get("output_tokens_details", UNSAID)), "thinking_tokens")
     return Usage(
-        uncached_input=wire.input_tokens or 0,
-        cache_read=wire.cache_read_input_tokens or 0,
-        cache_write=written - hour,
-        cache_write_1h=hour,
+        uncached_input=uncached,
+        cache_read=read,
+        cache_write=written[0],
+        cache_write_1h=written[1],
         output=output,
-        reasoning=min(details.thinking_tokens or 0, output),
+        reasoning=min(thought or 0, output),
     )
+
+
+def _count(said: Counts, name: str) -> int | None:
+    return lenient.count(said.get(name, UNSAID))
+
+
+def _cached(said: Counts, name: str) -> int | None:
+    """Servers without a prompt cache do not mention it."""
+    return _count(said, name) if name in said else 0
+
+
+def _written(said: Counts) -> tuple[int, int] | None:
+    """What was written to the prompt cache: for five minutes, and for an hour."""
+    split = counts(said.get("cache_creation", UNSAID))
+    hour = _cached(split, "ephemeral_1h_input_tokens")
+    if "cache_creation_input_tokens" in said:
+        written = _count(said, "cache_creation_input_tokens")
+    else:
+        short = _cached(split, "ephemeral_5m_input_tokens")
+        written = None if short is None or hour is None else short + hour
+    if written is None or hour is None:
+        return None
+    hour = min(hour, written)
+    return written - hour, hour
 
 
 def finish(ending: Ending) -> Finish:
     """The neutral reason; a word that is not known is OTHER and kept in the metadata."""
-    if ending.stop_sequence and ending.stop_reason == "end_turn":
+    if ending.stop_reason == "end_turn" and lenient.text(ending.stop_sequence):
         return Finish.STOP_SEQUENCE  # llama.cpp names what matched and still says end_turn
     return _FINISH.get(ending.stop_reason or "", Finish.OTHER)
 
 
-def metadata(ending: Ending, wire: WireUsage | None) -> str:
+def metadata(ending: Ending, said: Counts) -> str:
     """What the contract has no field for, as a JSON object, or empty."""
     extra: dict[str, object] = {}
     if ending.stop_reason not in _FINISH or ending.stop_reason == "model_context_window_exceeded":
         extra["stop_reason"] = ending.stop_reason
-    if ending.stop_details:
+    if lenient.value(ending.stop_details):
         extra["stop_details"] = ending.stop_details
     for name in ("service_tier", "inference_geo"):
-        if wire is not None and (value := getattr(wire, name)) is not None:
-            extra[name] = value
+        if tier := lenient.text(said.get(name, UNSAID)):
+            extra[name] = tier
     return _ENCODER.encode(extra).decode() if extra else ""
 
 
@@ -140,6 +179,11 @@ def arguments(provider: str, block: Block) -> str:
 def bad(provider: str, what: str) -> BadResponse:
     """An answer that makes no sense."""
     return BadResponse(f"{provider} {what}", metadata={"provider": provider})
+
+
+def empty(made: Part) -> bool:
+    """Whether a part says nothing: a stream would not mention it."""
+    return made == Text("") or (isinstance(made, Reasoning) and not (made.text or made.signature))
 
 
 def _decoded(provider: str, response: WireResponse) -> Message:

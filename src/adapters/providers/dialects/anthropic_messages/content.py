@@ -36,12 +36,17 @@ _OBJECT = msgspec.json.Decoder(dict[str, object])
 
 
 class Translator:
-    """Translates the messages of one call, and counts its cache marks."""
+    """Translates the messages of one call, and counts its cache marks.
 
-    def __init__(self, provider: str, lacking: Lacking) -> None:
+    `references` says whether media may be a URL or a file's id.
+    """
+
+    def __init__(self, provider: str, lacking: Lacking, *, references: bool = True) -> None:
         self._provider = provider
+        self._references = references
         self._lacking = lacking
         self._marks = 0
+        self._short = False  # a mark of five minutes was made
 
     def system(self, messages: Sequence[Message]) -> list[Json]:
         """The system messages as text blocks. They lead the conversation wherever they stood."""
@@ -62,7 +67,7 @@ class Translator:
                     self._lacking.refuse(f"{at}.parts[{j}]", "system messages other than text")
         return blocks
 
-    def turns(self, messages: Sequence[Message]) -> list[Json]:
+    def turns(self, messages: Sequence[Message]) -> list[JsonObject]:
         """Alternating turns: messages of one side that follow each other become one turn.
 
         The API wants every result of a turn's tool calls first in the turn after it.
@@ -131,6 +136,9 @@ class Translator:
     def _source(self, part: Media, at: str) -> tuple[str, JsonObject] | None:
         media_type = part.media_type.lower()
         kind = _kind(part)
+        if not (self._references or isinstance(part.source, Inline)):
+            self._lacking.refuse(f"{at}.media", "media by reference here; send the bytes")
+            return None
         match part.source:
             case Inline(data) if media_type in (*_IMAGES, _PDF):
                 encoded = base64.b64encode(data).decode()
@@ -208,6 +216,12 @@ class Translator:
             if mark.ttl_s > _HOUR_S:
                 said = "the longest cache lifetime is one hour"
                 self._lacking.warn("VALUE_CLAMPED", said, f"{at}.prompt_cache.ttl")
+        if control.get("ttl") != "1h":
+            self._short = True
+        elif self._short:  # the API wants the longer lifetimes first
+            said = "a lifetime of an hour cannot follow one of five minutes, which is used"
+            self._lacking.warn("VALUE_CLAMPED", said, f"{at}.prompt_cache.ttl")
+            control["ttl"] = "5m"
         block["cache_control"] = control
         return block
 

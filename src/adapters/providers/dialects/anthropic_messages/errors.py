@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from hexgate.adapters.providers.dialects.anthropic_messages.structs import Fault, FaultBody
+from hexgate.adapters.providers import lenient
+from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
+    Fault,
+    FaultBodies,
+    FaultBody,
+)
 from hexgate.adapters.providers.failures import (
     by_status,
     invalid,
@@ -26,7 +31,7 @@ from hexgate.domain.errors import (
     Unserved,
 )
 
-_BODY = msgspec.json.Decoder(FaultBody)
+_BODY: msgspec.json.Decoder[FaultBodies] = msgspec.json.Decoder(FaultBodies)
 # `api_error` is not here: it says no more than "failed", and the status may say more.
 _KINDS: dict[str, tuple[type[Unserved], str]] = {
     "authentication_error": (
@@ -41,6 +46,7 @@ _KINDS: dict[str, tuple[type[Unserved], str]] = {
     "overloaded_error": (Overloaded, "is overloaded"),
 }
 _INVALID = ("invalid_request_error", "request_too_large")
+_GOOGLE_INVALID = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE")
 _SPENT = (
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
@@ -56,31 +62,65 @@ _NO_CREDIT = ("credit balance is too low", "reached your specified api usage lim
 def from_response(provider: str, response: WireResponse) -> GatewayError:
     """The meaning of an answer with an error status: by `error.type`, else by the status."""
     headers, status = response.headers, response.status
-    try:
-        body = _BODY.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return by_status(provider, status, headers, request_id=headers.get("request-id", ""))
-    request_id = headers.get("request-id") or word(body.request_id)
-    known = _classified(provider, body.error, status, request_id, retry_after_s(headers))
+    request_id = headers.get("request-id", "")
+    body = _body(response.body)
+    if body is None:
+        return by_status(provider, status, headers, request_id=request_id)
+    fault, request_id = body.error, request_id or word(body.request_id)
+    known = _classified(provider, fault, status, request_id, retry_after_s(headers))
     if known is not None:
         return known
-    return by_status(provider, status, headers, code=word(body.error.type), request_id=request_id)
+    if wait := _retry_delay(fault):
+        headers = {**headers, "retry-after": wait}
+    code = word(fault.type) or word(fault.status)
+    return by_status(provider, status, headers, code=code, request_id=request_id)
 
 
 def from_event(provider: str, fault: Fault) -> GatewayError:
-    """The meaning of an `error` event: by `error.type` alone, the status was 200."""
+    """The meaning of an `error` event, by its words alone: the status was 200."""
     known = _classified(provider, fault, 0, "", None)
-    return known or unserved(
+    if known is not None:
+        return known
+    status = lenient.count(fault.code) or 0
+    if fault.status and 400 <= status < 600:
+        return by_status(provider, status, {}, code=word(fault.status))
+    return unserved(
         ProviderFailed, provider, "reported an error in its stream", code=word(fault.type)
     )
+
+
+def _body(data: bytes) -> FaultBody | None:
+    try:
+        found = _BODY.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if isinstance(found, list):
+        return found[0] if found else None
+    return found
+
+
+def _retry_delay(fault: Fault) -> str:
+    """The wait, in seconds, that Google asks for with a detail of its own."""
+    details = lenient.value(fault.details)
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and delay.endswith("s"):
+            return delay[:-1]
+    return ""
+
+
+def _error_code(fault: Fault) -> str:
+    details = lenient.value(fault.details)
+    return word(details.get("error_code")) if isinstance(details, dict) else ""
 
 
 def _classified(
     provider: str, fault: Fault, status: int, request_id: str, wait_s: float | None
 ) -> GatewayError | None:
-    code = word((fault.details or {}).get("error_code")) or word(fault.type)
+    code = _error_code(fault) or word(fault.type)
     said = fault.message.casefold()
-    long = fault.type in _INVALID and any(words in said for words in _TOO_LONG)
+    invalid_ = fault.type in _INVALID or fault.status in _GOOGLE_INVALID
+    long = invalid_ and any(words in said for words in _TOO_LONG)
     if long or fault.type == "exceed_context_size_error":  # llama.cpp's own word
         return too_long(provider)
     if code in _SPENT or (fault.type in _INVALID and any(words in said for words in _NO_CREDIT)):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-# claude-opus-4-20250514 is 4.0: a date is no minor version.
-_NEW = re.compile(r"claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
-_OLD = re.compile(r"claude-(?:instant-)?(\d)(?:[-.](\d))?(?!\d)")
-_NEWEST = (1000, 0)
+# claude-opus-4-20250514 and claude-opus-4@20250514 are 4.0: a date is no minor version.
+_NEW = re.compile(r"claude-([a-z]+)-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
+_OLD = re.compile(r"claude-(instant-)?(\d)(?:[-.](\d))?(?!\d)")
 
 
 class ThinkingStyle(enum.Enum):
@@ -23,40 +22,76 @@ class ThinkingStyle(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a model accepts beyond the common ground."""
+    """What a model accepts beyond the common ground. `off` is the thinking.type that turns
+    reasoning off, empty where it is always on.
+    """
 
     sampling: bool  # temperature, top_p and top_k
     sampling_pair: bool  # temperature and top_p together
     thinking: ThinkingStyle
+    off: str
     effort_xhigh: bool
     schemas: bool  # output_config.format and strict tools
+    forced_tools: bool
+    prefill: bool  # a conversation that ends with the model's own words
     old_version: bool  # only `anthropic-version: 2023-06-01` is certain to work
+
+
+# A name that tells no version: everything is taken at the caller's word.
+_UNKNOWN = Rules(
+    sampling=True,
+    sampling_pair=True,
+    thinking=ThinkingStyle.ADAPTIVE,
+    off="disabled",
+    effort_xhigh=True,
+    schemas=True,
+    forced_tools=True,
+    prefill=True,
+    old_version=False,
+)
 
 
 @lru_cache(maxsize=1024)
 def rules(model: str) -> Rules:
-    """The rules of a model. A name that tells no version counts as the newest that samples.
+    """The rules of a model; of one that is newer than this table, those of its predecessor.
 
-    Source: the vendor's versioning, extended thinking and structured output pages.
+    Sources, below https://platform.claude.com/docs/en/: api/versioning (sampling),
+    build-with-claude/thinking, build-with-claude/effort, build-with-claude/structured-outputs,
+    about-claude/models/whats-new-claude-4-6 (prefill), models/opus-5-5/whats-new-opus-5-5,
+    models/sonnet-5-5/overview and models/fable-5/migration-guide (forced tools, reasoning off).
     """
-    version = _version(model)
-    known = version or _NEWEST
+    if "claude-mythos-preview" in model:
+        return replace(_of("mythos", (4, 7)), effort_xhigh=False)
+    if new := _NEW.search(model):
+        return _of(new[1], (int(new[2]), int(new[3] or 0)))
+    if old := _OLD.search(model):
+        return _of("", (int(old[2]), int(old[3] or 0)))
+    return _UNKNOWN
+
+
+def _of(family: str, version: tuple[int, int]) -> Rules:
     return Rules(
-        sampling=version is None or known <= (4, 6),
-        sampling_pair=version is None or known < (4, 1),
-        thinking=_thinking(known),
-        effort_xhigh=known >= (4, 7),
-        schemas=known >= (4, 1),
-        old_version=known <= (4, 6),
+        sampling=version <= (4, 6),
+        sampling_pair=version < (4, 1),
+        thinking=_thinking(version),
+        off=_off(family, version),
+        effort_xhigh=version >= (4, 7),
+        schemas=version >= (4, 1),
+        forced_tools=version <= (5, 0) or family == "haiku",
+        prefill=version < (4, 6),
+        old_version=version <= (4, 6),
     )
-
-
-def _version(model: str) -> tuple[int, int] | None:
-    found = _NEW.search(model) or _OLD.search(model)
-    return (int(found[1]), int(found[2] or 0)) if found else None
 
 
 def _thinking(version: tuple[int, int]) -> ThinkingStyle:
     if version >= (4, 6):
         return ThinkingStyle.ADAPTIVE
     return ThinkingStyle.BUDGET if version >= (3, 7) else ThinkingStyle.NONE
+
+
+def _off(family: str, version: tuple[int, int]) -> str:
+    if family in ("fable", "mythos") or (family == "opus" and version >= (5, 5)):
+        return ""
+    if family == "sonnet" and version >= (5, 5):
+        return "between_tools"
+    return "disabled"

@@ -5,39 +5,81 @@ from __future__ import annotations
 from typing import assert_never
 
 from hexgate.adapters.providers.dialects.anthropic_messages.content import Translator, json_object
+from hexgate.adapters.providers.dialects.anthropic_messages.hosts import Host
 from hexgate.adapters.providers.dialects.anthropic_messages.models import Rules, rules
-from hexgate.adapters.providers.dialects.anthropic_messages.thinking import think
+from hexgate.adapters.providers.dialects.anthropic_messages.thinking import OFF, think
+from hexgate.adapters.providers.extras import pass_through
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
+from hexgate.domain.chat import Role
 from hexgate.domain.json import Json, JsonObject
-from hexgate.domain.spec import AnyJson, Params, PlainText, SchemaJson, Spec, Tool, ToolMode
+from hexgate.domain.spec import (
+    AnyJson,
+    Params,
+    PlainText,
+    SchemaJson,
+    Spec,
+    Tool,
+    ToolChoice,
+    ToolMode,
+)
 
-OLD_VERSION, NEW_VERSION = "2023-06-01", "2026-10-21"
 _SAMPLING = ("temperature", "top_p", "top_k")
-_OWNED = frozenset(("model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"))
+# Server tools would come as `tools`: their blocks have no place in the contract.
+_OWNED = frozenset(
+    (
+        "model",
+        "messages",
+        "system",
+        "max_tokens",
+        "stream",
+        "tools",
+        "tool_choice",
+        "anthropic_version",
+    )
+)
+# Source: https://platform.claude.com/docs/en/about-claude/pricing.
+_PRICED = frozenset(
+    (
+        "service_tier",
+        "speed",
+        "inference_geo",
+        "mcp_servers",
+        "container",
+        "fallbacks",
+        "billing_policy",
+    )
+)
 
 
-def build(call: ChatCall, provider: str, *, stream: bool) -> WireRequest:
+def build(call: ChatCall, provider: str, host: Host, *, stream: bool) -> WireRequest:
     """Translate; raises Unsupported with every field that can be neither said nor dropped."""
     spec, lacking, known = call.spec, Lacking(call), rules(call.model)
-    translator = Translator(provider, lacking)
-    payload: JsonObject = {"model": call.model, "max_tokens": call.max_output_tokens}
+    translator = Translator(provider, lacking, references=host.references)
+    payload: JsonObject = {"max_tokens": call.max_output_tokens}
     if system := translator.system(spec.messages):
         payload["system"] = system
-    payload["messages"] = translator.turns(spec.messages)
-    if stream:
-        payload["stream"] = True
+    turns = translator.turns(spec.messages)
+    payload["messages"] = [*turns]
+    if not known.prefill and turns and turns[-1]["role"] == "assistant":
+        _going_on(spec, lacking)
     if call.options.end_user_id:
         payload["metadata"] = {"user_id": call.options.end_user_id}
     _offer(payload, spec, known, lacking)
     think(payload, spec, known, lacking)
     _sample(payload, spec.params, known, lacking)
     _shape(payload, spec, known, lacking)
-    _extend(payload, spec, provider, lacking)
+    _extend(payload, call, provider, lacking)
     old = known.old_version or any(name in payload for name in _SAMPLING)
-    version = {"anthropic-version": OLD_VERSION if old else NEW_VERSION}
-    return WireRequest("/v1/messages", payload, lacking.settle(), version)
+    return host.address(payload, call.model, lacking.settle(), old=old, stream=stream)
+
+
+def _going_on(spec: Spec, lacking: Lacking) -> None:
+    """Newer models do not go on with what they are told to have said."""
+    last = max(i for i, message in enumerate(spec.messages) if message.role is Role.ASSISTANT)
+    what = "going on with an answer; end the conversation with a message of the user"
+    lacking.refuse(f"spec.messages[{last}]", what)
 
 
 def _sample(payload: JsonObject, params: Params, known: Rules, lacking: Lacking) -> None:
@@ -56,7 +98,8 @@ def _sample(payload: JsonObject, params: Params, known: Rules, lacking: Lacking)
     ):
         if value is not None:
             asked.append((name, value))
-    thinks = payload.get("thinking") not in (None, {"type": "disabled"})
+    thinking = payload.get("thinking")
+    thinks = isinstance(thinking, dict) and thinking["type"] not in OFF
     for name, value in asked:
         if not known.sampling:
             lacking.drop(f"spec.params.{name}", name)
@@ -88,13 +131,20 @@ def _offer(payload: JsonObject, spec: Spec, known: Rules, lacking: Lacking) -> N
             tools.append(_tool(tool, f"spec.tools[{i}]", known, lacking))
     if tools:
         payload["tools"] = tools
-    if choice is None:
-        return
+    if choice is not None:
+        _choose(payload, choice, known, lacking)
+
+
+def _choose(payload: JsonObject, choice: ToolChoice, known: Rules, lacking: Lacking) -> None:
     rule: JsonObject = {"type": _MODES[choice.mode]}
     if choice.name:
         rule = {"type": "tool", "name": choice.name}
-    if not tools:
-        if rule["type"] in ("any", "tool"):
+    forced = rule["type"] in ("any", "tool")
+    if forced and not known.forced_tools:
+        at = "spec.tool_choice.tool_name" if choice.name else "spec.tool_choice.mode"
+        lacking.refuse(at, "being made to call a tool")
+    if "tools" not in payload:
+        if forced:
             lacking.refuse("spec.tool_choice", "a required tool call without that tool")
         return
     if choice.parallel is False and rule["type"] != "none":
@@ -148,13 +198,10 @@ def _config(payload: JsonObject) -> JsonObject:
     return config
 
 
-def _extend(payload: JsonObject, spec: Spec, provider: str, lacking: Lacking) -> None:
-    """The caller's own words come last and win, except where the gateway must know the value."""
-    for name, value in spec.provider_options.get(provider, {}).items():
-        if name in _OWNED:
-            at = f"spec.provider_options[{provider}].{name}"
-            lacking.refuse(at, f"provider options that set {name}; use the request's own field")
-        elif name == "output_config" and isinstance(value, dict):
-            _config(payload).update(value)
-        else:
-            payload[name] = value
+def _extend(payload: JsonObject, call: ChatCall, provider: str, lacking: Lacking) -> None:
+    """The caller's own words come last and win, `output_config` key by key."""
+    ours = payload.get("output_config")
+    pass_through(payload, call, provider, lacking, owned=_OWNED, priced=_PRICED)
+    theirs = payload.get("output_config")
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        payload["output_config"] = {**ours, **theirs}

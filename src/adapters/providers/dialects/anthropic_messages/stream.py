@@ -1,20 +1,21 @@
-"""Reads one streamed answer: server-sent events in, chunks out.
+"""Reads one streamed answer: server-sent events in, parts out.
 
 Theory of operation. A message is `message_start`, then blocks one after the other, each
 `content_block_start`, deltas, `content_block_stop`, then `message_delta` with the reason, then
 `message_stop`. `ping` may come anywhere. The machine knows at most one open block and refuses
-every event that this order does not allow. Our part indexes leave out the blocks that the contract
-has no word for, so they count without gaps, exactly as the parts of a whole answer do.
+every event that this order does not allow. Blocks that the contract has no word for, and blocks
+that say nothing, become no part, exactly as in a whole answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
 from hexgate.adapters.framing.sse import SseReader
+from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.anthropic_messages import answer
 from hexgate.adapters.providers.dialects.anthropic_messages.errors import from_event
 from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
@@ -22,24 +23,17 @@ from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
     BlockDelta,
     BlockStart,
     BlockStop,
+    Delta,
     Ending,
     FaultBody,
     MessageDelta,
     Start,
     Typed,
-    Usage,
 )
-from hexgate.domain.answer import (
-    Chunk,
-    Finished,
-    PartFinished,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStarted,
-    UsageUpdate,
-)
-from hexgate.domain.errors import GatewayError
+from hexgate.adapters.providers.lenient import UNSAID
+from hexgate.adapters.providers.parts import Parts
+from hexgate.adapters.providers.reading import EventReader
+from hexgate.domain.answer import Finished, UsageUpdate
 
 T = TypeVar("T")
 _START = msgspec.json.Decoder(Start)
@@ -49,31 +43,33 @@ _BLOCK_STOP = msgspec.json.Decoder(BlockStop)
 _MESSAGE_DELTA = msgspec.json.Decoder(MessageDelta)
 _FAULT = msgspec.json.Decoder(FaultBody)
 _TYPED = msgspec.json.Decoder(Typed)
-_FRAGMENTS: dict[str, Callable[[int, str], Chunk]] = {
-    "text": TextDelta,
-    "thinking": ReasoningDelta,
-    "tool_use": ToolCallDelta,
+_SENSELESS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+_BELONGS = {  # each delta to a kind of block
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "tool_use",
+    "signature_delta": "thinking",
 }
-_FIELDS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_use"}
 
 
-class MessagesReader:
-    """One streamed answer of `provider`."""
+def reader(provider: str) -> EventReader:
+    """For one streamed answer of `provider`."""
+    return EventReader(SseReader().feed, _Answer(provider))
 
-    failure: GatewayError | None = None
+
+class _Answer:
+    """See Machine; the events are name and data."""
 
     def __init__(self, provider: str) -> None:
+        self.parts = Parts(provider)
         self._provider = provider
-        self._sse = SseReader()
-        self._out: list[Chunk] = []
-        self._run: list[str] = []  # fragments of the open block that arrived together
         self._block: Block | None = None
         self._known = False  # the open block has a place in the contract
-        self._wire_index = -1
-        self._index = 0
-        self._pieces: list[str] = []
+        self._argued = False  # it is a call, and some of its arguments have come
+        self._index = -1  # of the wire's blocks
+        self._text = -1  # the same while it is a text that is open
         self._model: str | None = None
-        self._usage: Usage | None = None
+        self._counts: dict[str, msgspec.Raw] = {}
         self._ending: Ending | None = None
         self._warned: set[str] = set()
         self._done = False
@@ -87,87 +83,87 @@ class MessagesReader:
             b"error": self._error,
         }
 
-    def feed(self, data: bytes) -> Sequence[Chunk]:
-        """The chunks that these bytes complete; what follows `message_stop` is ignored."""
-        for name, payload in self._sse.feed(data):
-            if self._done:
-                break
-            take = self._take.get(name or self._typed(payload))
-            if take is not None:  # an event that is not known is no error: `ping` is one
-                take(payload)
-        self._flush()
-        out, self._out = self._out, []
-        return out
+    def take(self, event: tuple[bytes, bytes]) -> None:
+        """See Machine. What follows `message_stop` is ignored."""
+        name, payload = event
+        if self._done:
+            return
+        take = self._take.get(name or self._typed(payload))
+        if take is not None:  # an event that is not known is no error: `ping` is one
+            take(payload)
 
-    def end(self) -> Sequence[Chunk]:
-        """Nothing, or BadResponse when the message did not stop."""
+    def end(self) -> None:
+        """See Machine."""
         if not self._done:
             raise answer.bad(self._provider, "ended its stream without message_stop")
-        return ()
 
     def _message_start(self, payload: bytes) -> None:
         if self._model is not None:
             raise self._disorder("message_start")
         message = self._decoded(_START, payload).message
-        self._model = message.model
+        self._model = lenient.text(message.model)
         self._count(message.usage)
 
     def _block_start(self, payload: bytes) -> None:
         event = self._decoded(_BLOCK_START, payload)
-        if not self._between_blocks() or event.index <= self._wire_index:
+        if not self._between_blocks() or event.index <= self._index:
             raise self._disorder("content_block_start")
         block = self._block = event.content_block
-        self._wire_index, self._pieces = event.index, []
-        self._known = answer.part(self._provider, block) is not None
-        if not self._known:
-            self._warn(block.type)
-        elif block.type == "tool_use":
-            self._out.append(ToolCallStarted(self._index, block.id, block.name))
-        else:
-            self._add(block.text if block.type == "text" else block.thinking)
+        self._index, self._known, self._argued = event.index, True, False
+        match block.type:
+            case "text":
+                self._text = event.index
+                self.parts.text(block.text or "")
+            case "thinking":
+                self.parts.reasoning(block.thinking or "")
+                self._sign(block.signature)
+            case "tool_use":
+                self.parts.call(block.id, block.name)
+            case "redacted_thinking":
+                if (part := answer.part(self._provider, block)) and not answer.empty(part):
+                    self.parts.whole(part)
+            case _:
+                self._known = False
+                self._warn(block.type)
 
     def _delta(self, payload: bytes) -> None:
-        event = self._decoded(_BLOCK_DELTA, payload)
-        block, delta = self._block, event.delta
-        if block is None or event.index != self._wire_index:
-            raise self._disorder("content_block_delta")
-        if not self._known:
+        try:  # as in `_decoded`, without a call for each of many
+            event = _BLOCK_DELTA.decode(payload)
+        except _SENSELESS as broken:
+            raise self._senseless() from broken
+        delta = event.delta
+        if delta.type == "text_delta" and event.index == self._text:
+            self.parts.text(delta.text)  # the usual case
             return
-        if delta.type == "signature_delta":
-            block.signature += delta.signature
-        elif delta.type == "citations_delta":
-            self._warn("citations")
-        elif _FIELDS.get(delta.type) == block.type:
-            self._add(delta.text or delta.thinking or delta.partial_json)
-        elif delta.type in _FIELDS:
+        block = self._block
+        if block is None or event.index != self._index:
             raise self._disorder("content_block_delta")
-        else:
-            self._warn(delta.type)
+        if self._known:
+            self._other(block, delta)
+
+    def _other(self, block: Block, delta: Delta) -> None:
+        belongs = _BELONGS.get(delta.type)
+        if belongs is None:
+            self._warn("citations" if delta.type == "citations_delta" else delta.type)
+        elif belongs != block.type:
+            raise self._disorder("content_block_delta")
+        elif delta.type == "thinking_delta":
+            self.parts.reasoning(delta.thinking)
+        elif delta.type == "signature_delta":
+            self._sign(delta.signature)
+        elif delta.partial_json:
+            self._argued = True
+            self.parts.arguments(delta.partial_json)
 
     def _block_stop(self, payload: bytes) -> None:
         event = self._decoded(_BLOCK_STOP, payload)
         block = self._block
-        if block is None or event.index != self._wire_index:
+        if block is None or event.index != self._index:
             raise self._disorder("content_block_stop")
-        if self._known:
-            self._finish(block)
-        self._block = None
-
-    def _finish(self, block: Block) -> None:
-        if block.type == "tool_use" and not self._pieces:
-            self._add(answer.arguments(self._provider, block))  # a tool without arguments
-        self._flush()
-        whole = "".join(self._pieces)
-        match block.type:
-            case "text":
-                block.text = whole
-            case "thinking":
-                block.thinking = whole
-            case "tool_use":
-                block.input = msgspec.Raw(whole.encode())
-        if (part := answer.part(self._provider, block)) is not None:
-            self._out.append(PartFinished(self._index, part))
-        self._index += 1
+        if block.type == "tool_use" and not self._argued:  # they came whole, or there are none
+            self.parts.arguments(answer.arguments(self._provider, block))
+        self.parts.close()
+        self._block, self._text = None, -1
 
     def _message_delta(self, payload: bytes) -> None:
         event = self._decoded(_MESSAGE_DELTA, payload)
@@ -178,62 +174,57 @@ class MessagesReader:
         self._count(event.usage)
 
     def _message_stop(self, _payload: bytes) -> None:
-        if self._block is not None or self._ending is None:
+        ending = self._ending
+        if self._block is not None or ending is None:
             raise self._disorder("message_stop")
         self._done = True
-        self._out.extend(answer.warnings_of(self._ending))
-        self._out.append(
+        for warning in answer.warnings_of(ending):
+            self.parts.note(warning)
+        self.parts.finish(
             Finished(
-                finish=answer.finish(self._ending),
-                usage=None if self._usage is None else answer.usage(self._usage),
+                finish=answer.finish(ending),
+                usage=answer.usage(self._counts),
                 model=self._model or "",
-                stop_sequence=self._ending.stop_sequence or "",
-                metadata_json=answer.metadata(self._ending, self._usage),
+                stop_sequence=lenient.text(ending.stop_sequence),
+                metadata_json=answer.metadata(ending, self._counts),
             )
         )
 
     def _error(self, payload: bytes) -> None:
         raise from_event(self._provider, self._decoded(_FAULT, payload).error)
 
-    def _add(self, text: str) -> None:
-        if text:
-            self._run.append(text)
-            self._pieces.append(text)
+    def _sign(self, signature: str | None) -> None:
+        if signature:
+            self.parts.sign(signature.encode())
 
-    def _flush(self) -> None:
-        if self._run and self._block is not None:
-            self._out.append(_FRAGMENTS[self._block.type](self._index, "".join(self._run)))
-            self._run.clear()
-
-    def _count(self, usage: Usage | None) -> None:
+    def _count(self, raw: msgspec.Raw) -> None:
         """Counts are cumulative: each that is reported replaces the one before."""
-        if usage is None:
-            return
-        if self._usage is None:
-            self._usage = usage
-        else:
-            for name in Usage.__struct_fields__:
-                if (value := getattr(usage, name)) is not None:
-                    setattr(self._usage, name, value)
-        self._out.append(UsageUpdate(answer.usage(self._usage)))
+        said = answer.counts(raw)
+        self._counts |= said
+        if said and (usage := answer.usage(self._counts)) is not None:
+            self.parts.note(UsageUpdate(usage))
 
     def _warn(self, kind: str) -> None:
         if kind not in self._warned:
             self._warned.add(kind)
-            self._out.append(answer.dropped(kind))
+            self.parts.note(answer.dropped(kind))
 
     def _between_blocks(self, *, after_reason: bool = False) -> bool:
         started = self._model is not None and self._block is None
         return started and (after_reason or self._ending is None)
 
     def _typed(self, payload: bytes) -> bytes:
-        return self._decoded(_TYPED, payload).type.encode()
+        typed = self._decoded(_TYPED, payload)
+        return typed.type.encode() or (b"" if typed.error is UNSAID else b"error")
 
     def _decoded(self, decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
         try:
             return decoder.decode(payload)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
-            raise answer.bad(self._provider, "sent an event that makes no sense") from broken
+        except _SENSELESS as broken:
+            raise self._senseless() from broken
+
+    def _senseless(self) -> Exception:
+        return answer.bad(self._provider, "sent an event that makes no sense")
 
     def _disorder(self, event: str) -> Exception:
         return answer.bad(self._provider, f"sent {event} out of order")

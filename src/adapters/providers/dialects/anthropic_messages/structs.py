@@ -1,73 +1,62 @@
-"""The answers of the Messages API as typed JSON; unknown fields are skipped."""
+"""The answers of the Messages API as typed JSON; unknown fields are skipped.
+
+What an answer says beside its words may be odd and costs no answer: it is kept as it came and
+decoded one by one.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TypeAlias
 
 import msgspec
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+from hexgate.adapters.providers.lenient import UNSAID
+
 _NO_INPUT = msgspec.Raw(b"{}")
-
-
-class CacheCreation(msgspec.Struct):
-    """Tokens written to the prompt cache, by lifetime."""
-
-    ephemeral_5m_input_tokens: Count | None = None
-    ephemeral_1h_input_tokens: Count | None = None
-
-
-class OutputDetails(msgspec.Struct):
-    """A breakdown of output tokens; the total stays authoritative."""
-
-    thinking_tokens: Count | None = None
-
-
-class Usage(msgspec.Struct):
-    """Token counts; `input_tokens` leaves the cached ones out. None is not reported."""
-
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    cache_creation_input_tokens: Count | None = None
-    cache_read_input_tokens: Count | None = None
-    cache_creation: CacheCreation | None = None
-    output_tokens_details: OutputDetails | None = None
-    service_tier: str | None = None
-    inference_geo: str | None = None
 
 
 class Block(msgspec.Struct):
     """Any content block. One struct for all kinds, so that a new kind is no decoding error."""
 
     type: str
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
     data: str = ""
     id: str = ""
     name: str = ""
     input: msgspec.Raw = _NO_INPUT
-    citations: list[msgspec.Raw] | None = None
+    citations: msgspec.Raw = UNSAID
 
 
-class Message(msgspec.Struct):
+class Ending(msgspec.Struct):
+    """Why generation ended."""
+
+    stop_reason: str | None = None
+    stop_sequence: msgspec.Raw = UNSAID
+    stop_details: msgspec.Raw = UNSAID
+
+
+class Message(Ending):
     """A whole answer, or the head of a streamed one."""
 
-    type: str
-    model: str = ""
+    type: str = ""
+    model: msgspec.Raw = UNSAID
     content: list[Block] = []
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: dict[str, object] | None = None
-    usage: Usage | None = None
+    usage: msgspec.Raw = UNSAID
 
 
 class Fault(msgspec.Struct):
-    """What went wrong. `type` is stable, the wording of `message` is not."""
+    """What went wrong. `type` is stable, the wording of `message` is not.
+
+    Google's own errors have no type but a `status` and a `code`, which is an HTTP status.
+    """
 
     type: str = ""
     message: str = ""
-    details: dict[str, object] | None = None
+    status: str = ""
+    code: msgspec.Raw = UNSAID
+    details: msgspec.Raw = UNSAID
 
 
 class FaultBody(msgspec.Struct):
@@ -75,6 +64,10 @@ class FaultBody(msgspec.Struct):
 
     error: Fault
     request_id: str | None = None
+
+
+FaultBodies: TypeAlias = FaultBody | list[FaultBody]
+"""Google puts the error of a stream that never began into a list."""
 
 
 class Start(msgspec.Struct):
@@ -86,12 +79,12 @@ class Start(msgspec.Struct):
 class BlockStart(msgspec.Struct):
     """`content_block_start`."""
 
-    index: Count
+    index: int
     content_block: Block
 
 
-class Delta(msgspec.Struct):
-    """Any delta of a block; `type` says which field is meant."""
+class Delta(msgspec.Struct, gc=False):
+    """Any delta of a block; `type` says which field is meant. JSON has no cycles to collect."""
 
     type: str
     text: str = ""
@@ -100,35 +93,28 @@ class Delta(msgspec.Struct):
     partial_json: str = ""
 
 
-class BlockDelta(msgspec.Struct):
+class BlockDelta(msgspec.Struct, gc=False):
     """`content_block_delta`."""
 
-    index: Count
+    index: int
     delta: Delta
 
 
 class BlockStop(msgspec.Struct):
     """`content_block_stop`."""
 
-    index: Count
-
-
-class Ending(msgspec.Struct):
-    """Why generation ended."""
-
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: dict[str, object] | None = None
+    index: int
 
 
 class MessageDelta(msgspec.Struct):
     """`message_delta`: usage is cumulative and replaces what came before."""
 
     delta: Ending
-    usage: Usage | None = None
+    usage: msgspec.Raw = UNSAID
 
 
 class Typed(msgspec.Struct):
-    """The type of an event whose `event:` line is missing."""
+    """The type of an event whose `event:` line is missing. Google's errors have not even that."""
 
     type: str = ""
+    error: msgspec.Raw = UNSAID

@@ -8,7 +8,7 @@ from hexgate.domain.json import JsonObject
 from hexgate.domain.spec import Effort, Spec, Thinking
 
 _AT = "spec.reasoning"
-_OFF: JsonObject = {"type": "disabled"}
+OFF = ("disabled", "between_tools")
 _LEAST_BUDGET = 1024  # the API's own minimum
 # The share of max_tokens that a level may spend on reasoning, in percent; the rest is the answer's.
 _SHARES = {
@@ -36,8 +36,7 @@ def think(payload: JsonObject, spec: Spec, known: Rules, lacking: Lacking) -> No
         return
     off = wish.effort is Effort.NONE or wish.budget_tokens == 0
     if off:
-        if known.thinking is not ThinkingStyle.NONE:
-            payload["thinking"] = dict(_OFF)
+        _off(payload, known, lacking)
     elif known.thinking is ThinkingStyle.NONE:
         lacking.drop(_AT, "reasoning")
     elif _forced(payload):
@@ -46,6 +45,16 @@ def think(payload: JsonObject, spec: Spec, known: Rules, lacking: Lacking) -> No
         _adaptive(payload, wish, known, lacking)
     else:
         _budget(payload, wish, lacking)
+
+
+def _off(payload: JsonObject, known: Rules, lacking: Lacking) -> None:
+    if known.thinking is ThinkingStyle.NONE:
+        return
+    if known.off:
+        payload["thinking"] = {"type": known.off}
+    else:
+        lacking.lower(_AT, "switching reasoning off", "the lowest effort is used")
+        payload["output_config"] = {"effort": "low"}
 
 
 def _adaptive(payload: JsonObject, wish: Thinking, known: Rules, lacking: Lacking) -> None:

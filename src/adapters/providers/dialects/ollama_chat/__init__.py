@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hexgate.adapters.providers.dialects.ollama_chat.answer import completion
+from hexgate.adapters.providers.dialects.ollama_chat.embed import OllamaEmbeddings
 from hexgate.adapters.providers.dialects.ollama_chat.errors import from_response
 from hexgate.adapters.providers.dialects.ollama_chat.request import build
-from hexgate.adapters.providers.dialects.ollama_chat.stream import ChatReader
+from hexgate.adapters.providers.dialects.ollama_chat.stream import reader
 from hexgate.adapters.providers.wire import Reader, WireRequest, WireResponse
 from hexgate.domain.answer import Completion
 from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Media
 from hexgate.domain.errors import GatewayError
 
-__all__ = ["OllamaChat"]
+__all__ = ["OllamaChat", "OllamaEmbeddings"]
 
 
 class OllamaChat:
@@ -46,7 +47,7 @@ class OllamaChat:
 
     def reader(self) -> Reader:
         """See Dialect."""
-        return ChatReader(self._provider)
+        return reader(self._provider)
 
     def error(self, response: WireResponse) -> GatewayError:
         """See Dialect."""

@@ -6,8 +6,14 @@ import hashlib
 
 import msgspec
 
+from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.ollama_chat.errors import bad, from_line
-from hexgate.adapters.providers.dialects.ollama_chat.structs import Body, Message, TokenLogprob
+from hexgate.adapters.providers.dialects.ollama_chat.structs import (
+    Aside,
+    Body,
+    Message,
+    TokenLogprob,
+)
 from hexgate.adapters.providers.dialects.ollama_chat.structs import ToolCall as WireCall
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob
@@ -15,6 +21,7 @@ from hexgate.domain.chat import Part, Reasoning, Text, ToolCall
 from hexgate.domain.usage import Usage
 
 _BODY = msgspec.json.Decoder(Body)
+_ASIDE = msgspec.json.Decoder(Aside)
 _ENCODER = msgspec.json.Encoder()
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 _EXTRA = (
@@ -31,14 +38,15 @@ def completion(provider: str, response: WireResponse) -> Completion:
     body = decoded(provider, response.body)
     if not body.done:
         raise bad(provider, "answered without done: true")
-    parts = _parts(provider, body)
+    beside = aside(response.body)
+    parts = _parts(provider, body, beside)
     return Completion(
         parts=parts,
-        finish=finish(body, calls=any(isinstance(part, ToolCall) for part in parts)),
-        usage=usage(body),
-        model=body.model,
+        finish=finish(beside, calls=any(isinstance(part, ToolCall) for part in parts)),
+        usage=usage(beside),
+        model=lenient.text(beside.model),
         logprobs=logprobs(body),
-        metadata_json=metadata(body),
+        metadata_json=metadata(beside),
     )
 
 
@@ -55,18 +63,24 @@ def decoded(provider: str, data: bytes) -> Body:
     return body
 
 
-def usage(body: Body) -> Usage | None:
+def aside(data: bytes) -> Aside:
+    """What a line that was decoded says beside its words."""
+    return _ASIDE.decode(data)
+
+
+def usage(said: Aside) -> Usage | None:
     """The counts, or None when one is missing: a prompt that was cached is not counted, and to
     call it empty would be wrong.
     """
-    if body.prompt_eval_count is None or body.eval_count is None:
+    read, written = lenient.count(said.prompt_eval_count), lenient.count(said.eval_count)
+    if read is None or written is None:
         return None
-    return Usage(uncached_input=body.prompt_eval_count, output=body.eval_count)
+    return Usage(uncached_input=read, output=written)
 
 
-def finish(body: Body, *, calls: bool) -> Finish:
+def finish(said: Aside, *, calls: bool) -> Finish:
     """The neutral reason; the wire says `stop` after tool calls as well."""
-    found = _FINISH.get(body.done_reason or "", Finish.OTHER)
+    found = _FINISH.get(lenient.text(said.done_reason), Finish.OTHER)
     return Finish.TOOL_CALLS if calls and found is Finish.STOP else found
 
 
@@ -75,18 +89,19 @@ def logprobs(body: Body) -> tuple[Logprob, ...]:
     return tuple(map(_logprob, body.logprobs)) if body.logprobs else ()
 
 
-def metadata(body: Body) -> str:
+def metadata(said: Aside) -> str:
     """What the contract has no field for, as a JSON object, or empty."""
-    extra: dict[str, str | int] = {}
+    extra: dict[str, str | msgspec.Raw] = {}
     for name in _EXTRA:
-        if (value := getattr(body, name)) is not None:
-            extra[name] = value
-    if body.done_reason not in _FINISH:
-        extra["done_reason"] = body.done_reason or ""
+        raw: msgspec.Raw = getattr(said, name)
+        if lenient.value(raw) is not None:
+            extra[name] = raw
+    if (reason := lenient.text(said.done_reason)) not in _FINISH:
+        extra["done_reason"] = reason
     return _ENCODER.encode(extra).decode() if extra else ""
 
 
-def tool_call(provider: str, body: Body, position: int, call: WireCall) -> ToolCall:
+def tool_call(provider: str, said: Aside, position: int, call: WireCall) -> ToolCall:
     """A call. Without an id it gets one made of what it says and when: the time, in nanoseconds,
     sets it apart from the same call of an earlier answer, the position from its neighbours.
     """
@@ -98,7 +113,8 @@ def tool_call(provider: str, body: Body, position: int, call: WireCall) -> ToolC
         raise bad(provider, "answered with tool call arguments that are no object")
     if call.id:
         return ToolCall(call.id, name, arguments)
-    seed = f"{body.model}\n{body.created_at}\n{position}\n{name}\n{arguments}"
+    model, created = lenient.text(said.model), lenient.text(said.created_at)
+    seed = f"{model}\n{created}\n{position}\n{name}\n{arguments}"
     return ToolCall("call_" + hashlib.sha256(seed.encode()).hexdigest()[:24], name, arguments)
 
 
@@ -109,7 +125,7 @@ def _text(provider: str, raw: msgspec.Raw) -> str:
         raise bad(provider, "answered with tool call arguments that are no text") from broken
 
 
-def _parts(provider: str, body: Body) -> tuple[Part, ...]:
+def _parts(provider: str, body: Body, beside: Aside) -> tuple[Part, ...]:
     message = body.message or Message()
     parts: list[Part] = []
     if message.thinking:
@@ -117,7 +133,7 @@ def _parts(provider: str, body: Body) -> tuple[Part, ...]:
     if message.content:
         parts.append(Text(message.content))
     for position, call in enumerate(message.tool_calls or ()):
-        parts.append(tool_call(provider, body, position, call))
+        parts.append(tool_call(provider, beside, position, call))
     return tuple(parts)
 
 

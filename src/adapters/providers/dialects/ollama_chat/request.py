@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from hexgate.adapters.providers.dialects.ollama_chat.messages import Messages
+from hexgate.adapters.providers.extras import pass_through
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
@@ -61,7 +62,7 @@ def build(call: ChatCall, provider: str, context_tokens: int, *, stream: bool) -
     _output(payload, spec, lacking)
     if spec.thinking is not None:
         _think(payload, spec.thinking, lacking)
-    _extra(payload, options, spec.provider_options.get(provider, {}), provider, lacking)
+    _extra(payload, options, call, provider, lacking)
     return WireRequest(PATH, payload, lacking.settle())
 
 
@@ -156,25 +157,18 @@ def _level(budget_tokens: int) -> Effort:
 
 
 def _extra(
-    payload: JsonObject, options: JsonObject, extra: JsonObject, provider: str, lacking: Lacking
+    payload: JsonObject, options: JsonObject, call: ChatCall, provider: str, lacking: Lacking
 ) -> None:
     """Merge the caller's own settings, `options` key by key."""
-    path = f"spec.provider_options.{provider}"
-    for key, value in extra.items():
-        if key == "options" and isinstance(value, dict):
-            _merge(options, value, OWNED_OPTIONS, f"{path}.options", lacking)
-        elif key == "options":
-            lacking.refuse(f"{path}.options", "options that are not an object")
-        else:
-            _merge(payload, {key: value}, OWNED, path, lacking)
-
-
-def _merge(
-    into: JsonObject, extra: JsonObject, owned: frozenset[str], path: str, lacking: Lacking
-) -> None:
-    for key, value in extra.items():
-        if key in owned:
-            said = f"setting {key} here: the gateway sets it from the request"
-            lacking.refuse(f"{path}.{key}", said)
-        else:
-            into[key] = value
+    pass_through(payload, call, provider, lacking, owned=OWNED)
+    theirs, payload["options"] = payload["options"], options
+    if theirs is options:
+        return
+    path = f"spec.provider_options.{provider}.options"
+    if not isinstance(theirs, dict):
+        lacking.refuse(path, "options that are not an object")
+        return
+    for key in OWNED_OPTIONS & theirs.keys():
+        said = f"setting {key} here: the gateway sets it from the request"
+        lacking.refuse(f"{path}.{key}", said)
+    options.update(theirs)

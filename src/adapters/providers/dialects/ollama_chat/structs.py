@@ -6,7 +6,8 @@ from typing import Annotated
 
 import msgspec
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+from hexgate.adapters.providers.lenient import UNSAID
+
 _NOTHING = msgspec.Raw(b"{}")
 
 
@@ -33,36 +34,51 @@ class ToolCall(msgspec.Struct):
     function: Function = msgspec.field(default_factory=Function)
 
 
-class Message(msgspec.Struct):
-    """A message, or the next piece of one."""
+class Message(msgspec.Struct, gc=False):
+    """A message, or the next piece of one. JSON has no cycles to collect, here and below."""
 
     content: str | None = None
     thinking: str | None = None
     tool_calls: list[ToolCall] | None = None
 
 
-class Body(msgspec.Struct):
-    """A whole answer, a line of a streamed one, or an error. Durations are nanoseconds.
+class Body(msgspec.Struct, gc=False):
+    """A whole answer, a line of a streamed one, or an error: what every line is looked at for."""
 
-    The server leaves out counts that are zero.
-    """
-
-    model: str = ""
-    created_at: str | None = None
     message: Message | None = None
     done: bool = False
-    done_reason: str | None = None
-    prompt_eval_count: Count | None = None
-    eval_count: Count | None = None
-    total_duration: int | None = None
-    load_duration: int | None = None
-    prompt_eval_duration: int | None = None
-    eval_duration: int | None = None
     logprobs: list[TokenLogprob] | None = None
     error: str | None = None
+
+
+class Aside(msgspec.Struct):
+    """What the same line says beside its words. Durations are nanoseconds.
+
+    The server leaves out counts that are zero. Odd values are as good as none, so they are decoded
+    one by one.
+    """
+
+    model: msgspec.Raw = UNSAID
+    created_at: msgspec.Raw = UNSAID
+    done_reason: msgspec.Raw = UNSAID
+    prompt_eval_count: msgspec.Raw = UNSAID
+    eval_count: msgspec.Raw = UNSAID
+    total_duration: msgspec.Raw = UNSAID
+    load_duration: msgspec.Raw = UNSAID
+    prompt_eval_duration: msgspec.Raw = UNSAID
+    eval_duration: msgspec.Raw = UNSAID
 
 
 class FaultBody(msgspec.Struct):
     """The body of an error: a sentence, no code."""
 
     error: str = ""
+
+
+class Vectors(msgspec.Struct):
+    """The answer of /api/embed, or an error."""
+
+    model: msgspec.Raw = UNSAID
+    embeddings: list[list[float]] = []
+    prompt_eval_count: msgspec.Raw = UNSAID
+    error: str | None = None

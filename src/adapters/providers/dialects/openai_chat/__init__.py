@@ -1,57 +1,18 @@
-"""Chat completions as OpenAI has them, spoken by its own servers and by compatible ones."""
+"""Chat completions as OpenAI has them, spoken by its own servers, by Azure and compatible ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from hexgate.adapters.providers.dialects.openai_chat.answer import completion
-from hexgate.adapters.providers.dialects.openai_chat.errors import from_response
+from hexgate.adapters.providers.dialects.openai_chat.azure import AzureChat
+from hexgate.adapters.providers.dialects.openai_chat.chat import OpenAIChat
+from hexgate.adapters.providers.dialects.openai_chat.embed import AzureEmbeddings, OpenAIEmbeddings
 from hexgate.adapters.providers.dialects.openai_chat.quirks import COMPATIBLE, OPENAI, Quirks
-from hexgate.adapters.providers.dialects.openai_chat.request import build
-from hexgate.adapters.providers.dialects.openai_chat.stream import ChatReader
-from hexgate.adapters.providers.wire import Reader, WireRequest, WireResponse
-from hexgate.domain.answer import Completion
-from hexgate.domain.call import ChatCall
-from hexgate.domain.chat import Media
-from hexgate.domain.errors import GatewayError
 
-__all__ = ["COMPATIBLE", "OPENAI", "OpenAIChat", "Quirks"]
-
-
-class OpenAIChat:
-    """The dialect for `provider`, the name that errors and provider options go by.
-
-    The base URL ends in the version, as in `https://api.openai.com/v1`.
-    """
-
-    def __init__(self, provider: str, quirks: Quirks = OPENAI) -> None:
-        self._provider = provider
-        self._quirks = quirks
-
-    def request(self, call: ChatCall, *, stream: bool) -> WireRequest:
-        """See Dialect."""
-        return build(call, self._provider, self._quirks, stream=stream)
-
-    def fetches(self, media: Media) -> bool:
-        """Images, by every server; documents only as bytes."""
-        return media.media_type.startswith("image/") or not media.media_type
-
-    def check(self) -> WireRequest:
-        """The list of models."""
-        return WireRequest("/models", method="GET")
-
-    def completion(self, response: WireResponse) -> Completion:
-        """See Dialect."""
-        return completion(self._provider, response)
-
-    def reader(self) -> Reader:
-        """See Dialect."""
-        return ChatReader(self._provider, needs_done=self._quirks.needs_done)
-
-    def error(self, response: WireResponse) -> GatewayError:
-        """See Dialect."""
-        return from_response(self._provider, response)
-
-    def request_id(self, headers: Mapping[str, str]) -> str:
-        """The `x-request-id` header."""
-        return headers.get("x-request-id", "")
+__all__ = [
+    "COMPATIBLE",
+    "OPENAI",
+    "AzureChat",
+    "AzureEmbeddings",
+    "OpenAIChat",
+    "OpenAIEmbeddings",
+    "Quirks",
+]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 
 import msgspec
 
-from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event
+from hexgate.adapters.providers.dialects.openai_chat.counts import count, object_of
+from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event, request_id
 from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Body,
     Choice,
-    CompletionDetails,
     Logprobs,
-    PromptDetails,
+    Piece,
     TokenLogprob,
     Words,
 )
 from hexgate.adapters.providers.dialects.openai_chat.structs import ToolCall as WireCall
-from hexgate.adapters.providers.dialects.openai_chat.structs import Usage as WireUsage
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob
 from hexgate.domain.chat import Part, Reasoning, Refusal, Text, ToolCall
@@ -37,22 +39,30 @@ _FINISH = {
 def completion(provider: str, response: WireResponse) -> Completion:
     """Translate a body of status 2xx; BadResponse when it is no finished answer."""
     body = decoded(provider, response.body)
-    if not body.choices or body.choices[0].message is None:
+    choice = body.choices[0] if body.choices else Choice()
+    if choice.message is None:
         raise bad(provider, "answered without a choice")
-    choice = body.choices[0]
     if not choice.finish_reason:
         raise bad(provider, "answered without a finish reason")
-    parts = _parts(provider, body, choice.message or Words())
+    parts = _parts(provider, body, choice.message)
     matched = stop_sequence(choice)
     return Completion(
         parts=parts,
         finish=finish(choice.finish_reason, matched, {type(part) for part in parts}),
         usage=usage(body.usage),
         model=body.model or "",
-        request_id=response.headers.get("x-request-id", ""),
+        request_id=request_id(response.headers),
         stop_sequence=matched,
         logprobs=logprobs(choice.logprobs),
-        metadata_json=metadata(body, choice.finish_reason),
+        metadata_json=metadata(
+            body,
+            choice.finish_reason,
+            {
+                "annotations": choice.message.annotations,
+                "prompt_filter_results": body.prompt_filter_results,
+                "content_filter_results": choice.content_filter_results,
+            },
+        ),
     )
 
 
@@ -67,21 +77,23 @@ def decoded(provider: str, data: bytes) -> Body:
     return body
 
 
-def usage(wire: WireUsage | None) -> Usage | None:
+def usage(wire: object) -> Usage | None:
     """Disjoint classes, or None when nothing usable is reported.
 
     Most servers count reasoning inside `completion_tokens`. Where the total shows that one counts
-    it beside them, it is added.
+    it beside them, it is added. DeepSeek has a word of its own for cached tokens.
     """
-    if wire is None or wire.prompt_tokens is None or wire.completion_tokens is None:
+    said = object_of(wire)
+    prompt, output = count(said.get("prompt_tokens")), count(said.get("completion_tokens"))
+    if prompt is None or output is None:
         return None
-    asked = wire.prompt_tokens_details or PromptDetails()
-    given = wire.completion_tokens_details or CompletionDetails()
-    prompt, output = wire.prompt_tokens, wire.completion_tokens
-    cached = min(prompt, asked.cached_tokens or wire.prompt_cache_hit_tokens or 0)
-    written = min(prompt - cached, asked.cache_write_tokens or 0)
-    reasoning = given.reasoning_tokens or 0
-    if reasoning and (wire.total_tokens or 0) == prompt + output + reasoning:
+    asked = object_of(said.get("prompt_tokens_details"))
+    given = object_of(said.get("completion_tokens_details"))
+    found = count(asked.get("cached_tokens")) or count(said.get("prompt_cache_hit_tokens"))
+    cached = min(prompt, found or 0)
+    written = min(prompt - cached, count(asked.get("cache_write_tokens")) or 0)
+    reasoning = count(given.get("reasoning_tokens")) or 0
+    if reasoning and count(said.get("total_tokens")) == prompt + output + reasoning:
         output += reasoning
     return Usage(
         uncached_input=prompt - cached - written,
@@ -111,17 +123,21 @@ def stop_sequence(choice: Choice) -> str:
 
 def logprobs(wire: Logprobs | None) -> tuple[Logprob, ...]:
     """One entry per token of the text."""
-    return tuple(map(_logprob, wire.content)) if wire is not None and wire.content else ()
+    return tuple(map(logprob, wire.content)) if wire is not None and wire.content else ()
 
 
-def metadata(body: Body, reason: str) -> str:
-    """What the contract has no field for, as a JSON object, or empty."""
-    extra: dict[str, str] = {}
+def metadata(body: Body, reason: str, beside: Mapping[str, object]) -> str:
+    """What the contract has no field for, as a JSON object, or empty.
+
+    `beside` are further fields, of which those that are empty say nothing.
+    """
+    extra: dict[str, object] = {}
     for name in ("id", "system_fingerprint", "service_tier"):
         if (value := getattr(body, name)) is not None:
             extra[name] = value
     if reason not in _FINISH:
         extra["finish_reason"] = reason
+    extra.update((name, value) for name, value in beside.items() if value)
     return _ENCODER.encode(extra).decode() if extra else ""
 
 
@@ -135,14 +151,36 @@ def call_id(body: Body, position: int, call: WireCall) -> str:
     return "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
 
 
+def said(words: Words) -> Iterator[tuple[type[Reasoning | Text | Refusal], str]]:
+    """The words by what they are, in order, empty ones left out; calls are no words."""
+    if reasoning := words.reasoning_content or words.reasoning:
+        yield Reasoning, reasoning
+    if isinstance(words.content, str):
+        if words.content:
+            yield Text, words.content
+    else:
+        yield from _pieces(words.content or ())
+    if words.refusal:
+        yield Refusal, words.refusal
+
+
+def _pieces(pieces: Iterable[Piece]) -> Iterator[tuple[type[Reasoning | Text | Refusal], str]]:
+    for piece in pieces:
+        thoughts = piece.thinking or ()
+        for thought in [thoughts] if isinstance(thoughts, str) else [p.text for p in thoughts]:
+            if thought:
+                yield Reasoning, thought
+        if piece.text:
+            yield Text, piece.text
+        if piece.refusal:
+            yield Refusal, piece.refusal
+
+
 def _parts(provider: str, body: Body, words: Words) -> tuple[Part, ...]:
     parts: list[Part] = []
-    if reasoning := words.reasoning_content or words.reasoning:
-        parts.append(Reasoning(reasoning, provider=provider))
-    if words.content:
-        parts.append(Text(words.content))
-    if words.refusal:
-        parts.append(Refusal(words.refusal))
+    for kind, same in itertools.groupby(said(words), key=itemgetter(0)):
+        text = "".join(piece for _, piece in same)
+        parts.append(Reasoning(text, provider=provider) if kind is Reasoning else kind(text))
     for position, call in enumerate(words.tool_calls or ()):
         function = call.function
         if function is None or not function.name:
@@ -152,6 +190,7 @@ def _parts(provider: str, body: Body, words: Words) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _logprob(wire: TokenLogprob) -> Logprob:
-    alternatives = tuple(map(_logprob, wire.top_logprobs or ()))
+def logprob(wire: TokenLogprob) -> Logprob:
+    """One token and its alternatives."""
+    alternatives = tuple(map(logprob, wire.top_logprobs or ()))
     return Logprob(wire.token, wire.logprob, bytes(wire.bytes or ()), alternatives)

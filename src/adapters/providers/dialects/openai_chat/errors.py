@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import msgspec
 
+from hexgate.adapters.providers.dialects.openai_chat.counts import object_of
 from hexgate.adapters.providers.dialects.openai_chat.structs import Fault, FaultBody
 from hexgate.adapters.providers.failures import (
     by_status,
     invalid,
-    retry_after_s,
     too_long,
     unserved,
+    wait_s,
     word,
 )
 from hexgate.adapters.providers.wire import WireResponse
@@ -31,7 +32,9 @@ from hexgate.domain.errors import (
 
 _BODY = msgspec.json.Decoder(FaultBody)
 _TOO_LONG = frozenset(("context_length_exceeded", "exceed_context_size_error"))
-_FILTERED = frozenset(("content_filter", "content_policy_violation"))
+_FILTERED = frozenset(
+    ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")
+)
 _KEY = (CredentialRejected, "rejected the gateway's credential; check its API key")
 _SPENT = (QuotaExhausted, "reports that the gateway's account is out of quota")
 _GONE = (ModelGone, "does not know the model")
@@ -48,6 +51,7 @@ _WORDS: dict[str, tuple[type[Unserved], str]] = {
     "billing_not_active": _SPENT,
     "billing_hard_limit_reached": _SPENT,
     "model_not_found": _GONE,
+    "DeploymentNotFound": _GONE,
     "rate_limit_exceeded": _PACE,
     "rate_limit_error": _PACE,
     "engine_overloaded": _BUSY,
@@ -63,13 +67,14 @@ _TOO_LONG_SAID = ("maximum context length", "context size", "context window", "p
 def from_response(provider: str, response: WireResponse) -> GatewayError:
     """The meaning of an answer with an error status: by its words, else by the status."""
     headers, status = response.headers, response.status
-    request_id = headers.get("x-request-id", "")
     fault = _fault(response.body)
     known = _known(provider, fault, status, headers)
     if known is not None:
         return known
     code, field = word(fault.code) or word(fault.type), word(fault.param)
-    return by_status(provider, status, headers, code=code, field=field, request_id=request_id)
+    return by_status(
+        provider, status, headers, code=code, field=field, request_id=request_id(headers)
+    )
 
 
 def from_event(provider: str, fault: Fault | str) -> GatewayError:
@@ -90,6 +95,11 @@ def from_event(provider: str, fault: Fault | str) -> GatewayError:
     return unserved(ProviderFailed, provider, "reported an error in its answer", code=code)
 
 
+def request_id(headers: Mapping[str, str]) -> str:
+    """The provider's own, or empty. Azure has one more, by which its support finds the request."""
+    return headers.get("apim-request-id") or headers.get("x-request-id", "")
+
+
 def bad(provider: str, what: str) -> BadResponse:
     """An answer that makes no sense."""
     return BadResponse(f"{provider} {what}", metadata={"provider": provider})
@@ -103,7 +113,7 @@ def _known(
         if said in _TOO_LONG:
             return too_long(provider)
         if said in _FILTERED:
-            return _filtered(provider, said)
+            return _filtered(provider, said, fault.innererror)
         if said in _WORDS:
             kind, what = _WORDS[said]
             return unserved(
@@ -112,8 +122,8 @@ def _known(
                 what,
                 status=status,
                 code=said,
-                request_id=headers.get("x-request-id", ""),
-                wait_s=None if kind is QuotaExhausted else retry_after_s(headers),
+                request_id=request_id(headers),
+                wait_s=None if kind is QuotaExhausted else wait_s(status, headers),
             )
     if isinstance(fault.code, str) or status not in (0, 400, 413, 422):
         return None
@@ -121,9 +131,19 @@ def _known(
     return too_long(provider) if any(said in message for said in _TOO_LONG_SAID) else None
 
 
-def _filtered(provider: str, code: str) -> ContentFiltered:
-    text = f"{provider} refused the input on policy grounds ({code})"
-    return ContentFiltered(text, metadata={"provider": provider, "code": code})
+def _filtered(provider: str, code: str, inner: object) -> ContentFiltered:
+    """What was refused, and where the provider tells, under which of its categories."""
+    found = object_of(inner)
+    results = object_of(found.get("content_filter_result") or found.get("content_filter_results"))
+    names = [
+        word(name) for name, said in results.items() if object_of(said).get("filtered") is True
+    ]
+    why = ", ".join((code, *names))
+    metadata = {"provider": provider, "code": code}
+    if names:
+        metadata["categories"] = ",".join(names)
+    text = f"{provider} refused the input on policy grounds ({why})"
+    return ContentFiltered(text, metadata=metadata)
 
 
 def _fault(body: bytes) -> Fault:

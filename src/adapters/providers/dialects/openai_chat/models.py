@@ -34,6 +34,7 @@ class Rules:
 _LOW_TO_HIGH = (Effort.LOW, Effort.MEDIUM, Effort.HIGH)
 _PLAIN = Rules()
 _OLD = Rules(schemas=False)
+_UNKNOWN = Rules(efforts=tuple(Effort))
 _O1 = Rules(sampling=Sampling.NEVER, parallel=False, efforts=_LOW_TO_HIGH, developer=True)
 _O3 = Rules(sampling=Sampling.NEVER, stops=0, parallel=False, efforts=_LOW_TO_HIGH, developer=True)
 _5 = Rules(
@@ -69,7 +70,8 @@ _NAMED = (
     (re.compile(r"o\d"), _O3),
     (re.compile(r"gpt-5-chat"), _PLAIN),
     (re.compile(r"gpt-5\.\d+-chat"), _5_CHAT),
-    (re.compile(r"gpt-4o-2024-05-13|gpt-4-|gpt-4$|gpt-3\.5"), _OLD),
+    (re.compile(r"gpt-4o-2024-05-13|gpt-4-|gpt-4$|gpt-3\.?5"), _OLD),
+    (re.compile(r"(?:chat)?gpt-4"), _PLAIN),
 )
 # From this version on. Source: the vendor's reasoning guide and the reference of each parameter.
 _VERSIONED = (
@@ -79,6 +81,7 @@ _VERSIONED = (
     ((5, 1), _5_1),
     ((5, 0), _5),
 )
+_INSIDE = re.compile(r"(?<![a-z0-9])(?:gpt-\d|o\d(?![a-z0-9])).*")
 _VERSION = re.compile(r"gpt-(\d{1,2})(?:\.(\d{1,2}))?(?!\d|o)")
 
 
@@ -94,4 +97,10 @@ def rules(model: str) -> Rules:
         for since, found in _VERSIONED:
             if number >= since:
                 return found
-    return _PLAIN
+    return _UNKNOWN
+
+
+def inside(deployment: str) -> str:
+    """The part of a name of someone's own that tells a family, or the name itself."""
+    found = _INSIDE.search(deployment.lower())
+    return found[0] if found else deployment

@@ -12,6 +12,7 @@ from hexgate.adapters.providers.dialects.openai_chat.messages import Messages
 from hexgate.adapters.providers.dialects.openai_chat.models import Rules, Sampling
 from hexgate.adapters.providers.dialects.openai_chat.models import rules as family
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
+from hexgate.adapters.providers.extras import pass_through
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
@@ -41,6 +42,24 @@ OWNED = frozenset(
         "max_completion_tokens",
     }
 )
+# What is paid for beside or instead of the tokens of the model that was asked.
+PRICED = frozenset(
+    {
+        "service_tier",
+        "modalities",
+        "audio",
+        "prediction",
+        "tools",
+        "web_search_options",
+        "search_parameters",  # xAI
+        "compound_custom",  # Groq
+        "data_sources",  # Azure
+        "models",  # OpenRouter, as the following
+        "route",
+        "plugins",
+        "provider",
+    }
+)
 _OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -66,7 +85,7 @@ def build(call: ChatCall, provider: str, quirks: Quirks, *, stream: bool) -> Wir
         _tools(payload, spec, rules, quirks, lacking)
     _output(payload, spec, rules, lacking)
     _end_user(payload, call, quirks, lacking)
-    _options(payload, spec.provider_options.get(provider, {}), provider, lacking)
+    pass_through(payload, call, provider, lacking, owned=OWNED, priced=PRICED)
     return WireRequest(PATH, payload, lacking.settle())
 
 
@@ -207,12 +226,3 @@ def _end_user(payload: JsonObject, call: ChatCall, quirks: Quirks, lacking: Lack
             lacking.drop("options.attribution.end_user_id", what)
         else:
             payload[quirks.end_user] = user
-
-
-def _options(payload: JsonObject, options: JsonObject, provider: str, lacking: Lacking) -> None:
-    for key, value in options.items():
-        if key in OWNED:
-            path = f"spec.provider_options.{provider}.{key}"
-            lacking.refuse(path, f"setting {key} here: the gateway sets it from the request")
-        else:
-            payload[key] = value

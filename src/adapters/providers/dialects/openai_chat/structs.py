@@ -16,6 +16,7 @@ class Fault(msgspec.Struct):
     type: str | None = None
     code: str | int | None = None
     param: str | int | None = None
+    innererror: object = None  # Azure: what the content filter found
 
 
 class FaultBody(msgspec.Struct):
@@ -28,31 +29,7 @@ class FaultBody(msgspec.Struct):
     param: str | int | None = None
 
 
-class PromptDetails(msgspec.Struct):
-    """Parts of `prompt_tokens`."""
-
-    cached_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-
-
-class CompletionDetails(msgspec.Struct):
-    """Parts of `completion_tokens`."""
-
-    reasoning_tokens: Count | None = None
-
-
-class Usage(msgspec.Struct):
-    """Token counts. `prompt_tokens` includes what was read from and written to the cache."""
-
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    total_tokens: Count | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
-    prompt_cache_hit_tokens: Count | None = None  # DeepSeek's word for cached_tokens
-
-
-class TokenLogprob(msgspec.Struct):
+class TokenLogprob(msgspec.Struct, gc=False):
     """One token of the answer, or one of its alternatives."""
 
     token: str
@@ -61,20 +38,20 @@ class TokenLogprob(msgspec.Struct):
     top_logprobs: list[TokenLogprob] | None = None
 
 
-class Logprobs(msgspec.Struct):
+class Logprobs(msgspec.Struct, gc=False):
     """Log probabilities of the text."""
 
     content: list[TokenLogprob] | None = None
 
 
-class Function(msgspec.Struct):
+class Function(msgspec.Struct, gc=False):
     """A call's name and arguments, or a fragment of them."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCall(msgspec.Struct):
+class ToolCall(msgspec.Struct, gc=False):
     """A call, or a fragment of one; the first fragment has the id and the name."""
 
     index: Count | None = None
@@ -82,17 +59,27 @@ class ToolCall(msgspec.Struct):
     function: Function | None = None
 
 
-class Words(msgspec.Struct):
+class Piece(msgspec.Struct, gc=False):
+    """A part of a content that is a list, as Mistral's reasoning models give it."""
+
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+    thinking: str | list[Piece] | None = None
+
+
+class Words(msgspec.Struct, gc=False):
     """A message, or a delta of one: both have the same fields."""
 
-    content: str | None = None
+    content: str | list[Piece] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None  # llama.cpp, vLLM, DeepSeek
     reasoning: str | None = None  # the same, as newer vLLM and OpenRouter spell it
     tool_calls: list[ToolCall] | None = None
+    annotations: object = None  # where the words come from
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     """One answer. A whole one has `message`, a chunk has `delta`."""
 
     index: int = 0
@@ -101,15 +88,17 @@ class Choice(msgspec.Struct):
     finish_reason: str | None = None
     logprobs: Logprobs | None = None
     stop_reason: str | int | None = None  # vLLM: the stop sequence that matched
+    content_filter_results: object = None  # Azure
 
 
-class Body(msgspec.Struct):
+class Body(msgspec.Struct, gc=False):
     """A whole answer, a chunk of a streamed one, or an error with a status of 200."""
 
     id: str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: Usage | None = None
+    usage: object = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
     error: Fault | str | None = None
+    prompt_filter_results: object = None  # Azure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import pydantic
@@ -50,14 +51,18 @@ def ask(model: str = NEW, max_output_tokens: int = 100, **spec: Any) -> ChatCall
 def said(call: ChatCall) -> WireRequest:
     """The request of a call, after the SDK's own types have accepted it."""
     request = AnthropicMessages("anthropic").request(call, stream=False)
+    for value in _adapter().validate_python(request.payload).values():
+        force(value)
+    return request
+
+
+@cache
+def _adapter() -> pydantic.TypeAdapter[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 
-        adapter = pydantic.TypeAdapter(MessageCreateParamsNonStreaming)
-    for value in adapter.validate_python(request.payload).values():
-        force(value)
-    return request
+        return pydantic.TypeAdapter(MessageCreateParamsNonStreaming)
 
 
 def force(value: object) -> None:

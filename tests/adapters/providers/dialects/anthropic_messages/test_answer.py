@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,10 +113,10 @@ def test_details_of_a_refusal_and_the_stop_sequence_are_kept() -> None:
 @pytest.mark.parametrize(
     ("wire", "usage"),
     [
-        (None, None),
         ({}, Usage()),
         ({"input_tokens": 3, "output_tokens": 4}, Usage(uncached_input=3, output=4)),
         ({"cache_creation_input_tokens": 9}, Usage(cache_write=9)),
+        ({"cache_creation_input_tokens": None, "cache_creation": None}, Usage()),
         (
             {
                 "cache_creation_input_tokens": 9,
@@ -143,10 +144,58 @@ def test_details_of_a_refusal_and_the_stop_sequence_are_kept() -> None:
             {"output_tokens": 5, "output_tokens_details": {"thinking_tokens": 7}},
             Usage(output=5, reasoning=5),
         ),
+        ({"output_tokens": 5, "output_tokens_details": [7]}, Usage(output=5)),
+        ({"server_tool_use": "odd", "service_tier": 7}, Usage()),
     ],
 )
-def test_token_classes_are_disjoint(wire: object, usage: Usage | None) -> None:
-    assert message(usage=wire).usage == usage
+def test_token_classes_are_disjoint(wire: dict[str, object], usage: Usage) -> None:
+    assert message(usage={"input_tokens": 0, "output_tokens": 0, **wire}).usage == usage
+
+
+@pytest.mark.parametrize("odd", [None, -1, 1.5, "5", True, 2**41, 2**70, [], {}])
+@pytest.mark.parametrize("name", ["input_tokens", "output_tokens"])
+def test_a_count_that_is_missing_or_odd_is_not_reported(name: str, odd: object) -> None:
+    wire = {"input_tokens": 1, "output_tokens": 1}
+    assert message(usage={**wire, name: odd}).usage is None
+    del wire[name]
+    assert message(usage=wire).usage is None
+
+
+@pytest.mark.parametrize("odd", [-1, 1.5, "5", 2**41])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda odd: {"cache_read_input_tokens": odd},
+        lambda odd: {"cache_creation_input_tokens": odd},
+        lambda odd: {"cache_creation": {"ephemeral_1h_input_tokens": odd}},
+        lambda odd: {"cache_creation": {"ephemeral_5m_input_tokens": odd}},
+    ],
+)
+def test_a_cache_count_that_makes_no_sense_is_no_zero(
+    wrap: Callable[[object], dict[str, object]], odd: object
+) -> None:
+    assert message(usage={"input_tokens": 1, "output_tokens": 1, **wrap(odd)}).usage is None
+
+
+@pytest.mark.parametrize("usage", [None, 5, "many", [1], {}])
+def test_an_answer_without_usage_reports_none(usage: object) -> None:
+    assert message(usage=usage).usage is None
+
+
+@pytest.mark.parametrize("odd", [None, 5, [1], {"a": 1}, 1.5])
+@pytest.mark.parametrize("name", ["model", "stop_sequence", "stop_details", "usage", "id"])
+def test_what_is_said_beside_the_words_may_be_odd(name: str, odd: object) -> None:
+    made = message(content=[{"type": "text", "text": "So."}], **{name: odd})
+    assert (made.parts, made.finish) == ((Text("So."),), Finish.STOP)
+
+
+def test_blocks_that_say_nothing_are_no_parts() -> None:
+    empty = [
+        {"type": "text", "text": ""},
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "redacted_thinking", "data": ""},
+    ]
+    assert message(content=[*empty, {"type": "text", "text": "So."}]).parts == (Text("So."),)
 
 
 def test_an_empty_answer_is_an_answer() -> None:
@@ -173,7 +222,6 @@ def test_citations_are_dropped_with_a_warning() -> None:
         b'{"type":"message","content":[],"model":"m"}',
         b'{"type":"model_list"}',
         b'{"type":"message","content":"text","model":"m","stop_reason":"end_turn"}',
-        b'{"type":"message","model":"m","stop_reason":"end_turn","usage":{"output_tokens":-1}}',
         b"[" * 100_000,
         b"\xff\xfe",
     ],
@@ -240,6 +288,46 @@ def test_every_error_is_one_class_of_the_tree(
 def test_the_body_of_a_proxy_is_judged_by_its_status() -> None:
     page = WireResponse(502, {}, b"<html>Bad gateway</html>")
     assert type(DIALECT.error(page)) is ProviderFailed
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "INVALID_ARGUMENT", InvalidRequest),
+        (400, "FAILED_PRECONDITION", InvalidRequest),
+        (401, "UNAUTHENTICATED", CredentialRejected),
+        (403, "PERMISSION_DENIED", CredentialRejected),
+        (404, "NOT_FOUND", ModelGone),
+        (429, "RESOURCE_EXHAUSTED", ProviderLimited),
+        (500, "INTERNAL", ProviderFailed),
+        (503, "UNAVAILABLE", Overloaded),
+        (504, "DEADLINE_EXCEEDED", TimedOut),
+    ],
+)
+def test_an_error_in_the_words_of_google_is_told_by_its_status(
+    status: int, code: str, kind: type[GatewayError], listed: bool
+) -> None:
+    body: object = {"error": {"code": status, "message": f"no {SECRET}", "status": code}}
+    made = DIALECT.error(answer([body] if listed else body, status))
+    assert type(made) is kind
+    assert made.metadata["code"] == code
+    assert SECRET not in repr(vars(made)) + str(made)
+
+
+def test_a_wait_that_google_asks_for_is_kept() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}]
+    body = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": details}}
+    made = DIALECT.error(answer(body, 429))
+    assert isinstance(made, ProviderLimited)
+    assert made.retry_after_s == 34.5
+
+
+def test_a_prompt_too_long_is_told_by_its_words_in_either_shape() -> None:
+    said = "Prompt is too long: 9 tokens > 8 maximum"
+    google = {"error": {"code": 400, "message": said, "status": "INVALID_ARGUMENT"}}
+    for body in (google, [google], fault("invalid_request_error", said)):
+        assert type(DIALECT.error(answer(body, 400))) is ContextTooLong
 
 
 def test_an_error_carries_what_the_next_step_needs_and_no_provider_text() -> None:

@@ -23,6 +23,7 @@ from hexgate.domain.chat import (
 )
 from tests.adapters.providers.dialects.anthropic_messages.asking import (
     HELLO,
+    OLD,
     ask,
     body,
     model,
@@ -92,19 +93,20 @@ def test_results_come_first_in_one_turn_after_their_calls() -> None:
 
 def test_arguments_keep_their_numbers_and_the_order_of_their_keys() -> None:
     text = '{"z":9007199254740993,"a":[1.0,0.1,12345678901234567890123]}'
-    call = ask(messages=(*HELLO, model(ToolCall("c", "n", text))))
+    call = ask(OLD, messages=(*HELLO, model(ToolCall("c", "n", text))))
     blocks: Any = said(call).payload["messages"]
     assert json.dumps(blocks[1]["content"][0]["input"], separators=(",", ":")) == text
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "null", '"a"', "{'a': 1}", "{} {}", "[" * 9999])
 def test_arguments_that_are_no_object_are_refused_by_their_path(text: str) -> None:
-    call = ask(messages=(*HELLO, model(Text("x"), ToolCall("c", "n", text))))
+    call = ask(OLD, messages=(*HELLO, model(Text("x"), ToolCall("c", "n", text))))
     assert refused(call) == ["spec.messages[1].parts[1].tool_call.arguments_json"]
 
 
 def test_own_reasoning_goes_back_unchanged_and_foreign_reasoning_stays_out() -> None:
     call = ask(
+        OLD,
         messages=(
             *HELLO,
             model(
@@ -114,7 +116,7 @@ def test_own_reasoning_goes_back_unchanged_and_foreign_reasoning_stays_out() -> 
                 Reasoning("hm", b"", "anthropic"),
                 Refusal("No."),
             ),
-        )
+        ),
     )
     assert body(call)["messages"][1]["content"] == [
         {"type": "thinking", "thinking": "hm", "signature": "sig"},
@@ -202,18 +204,27 @@ def test_parts_where_they_do_not_belong_are_refused(message: Message) -> None:
 
 
 def test_marks_become_cache_controls_and_the_fifth_is_left_out() -> None:
-    ttls = (None, 60, 300, 301, None)
+    ttls = (301, 3600, None, 60, 300)
     parts = [Text(str(i), CacheMark(ttl)) for i, ttl in enumerate(ttls)]
     call = ask(messages=(user(*parts),))
     controls = [block.get("cache_control") for block in body(call)["messages"][0]["content"]]
     assert controls == [
+        {"type": "ephemeral", "ttl": "1h"},
+        {"type": "ephemeral", "ttl": "1h"},
         {"type": "ephemeral"},
         {"type": "ephemeral", "ttl": "5m"},
-        {"type": "ephemeral", "ttl": "5m"},
-        {"type": "ephemeral", "ttl": "1h"},
         None,
     ]
     assert warned(call) == [("CACHE_MARK_DROPPED", "spec.messages[0].parts[4].prompt_cache")]
+
+
+@pytest.mark.parametrize("first", [None, 60, 300])
+def test_no_hour_follows_five_minutes(first: float | None) -> None:
+    system = Message(Role.SYSTEM, (Text("Be brief.", CacheMark(first)),))
+    call = ask(messages=(user(Text("Hi", CacheMark(3600))), system))
+    made = body(call)
+    assert made["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
+    assert ("VALUE_CLAMPED", "spec.messages[0].parts[0].prompt_cache.ttl") in warned(call)
 
 
 def test_marks_on_calls_results_and_media_count_too() -> None:

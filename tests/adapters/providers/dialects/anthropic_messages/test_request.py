@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
+from hexgate.domain.answer import PRICE_UNCERTAIN
 from hexgate.domain.call import Options
 from hexgate.domain.chat import (
     Inline,
     Media,
+    Message,
+    Role,
+    Text,
 )
 from hexgate.domain.spec import (
     AnyJson,
@@ -31,11 +35,14 @@ from tests.adapters.providers.dialects.anthropic_messages.asking import (
     WEATHER,
     ask,
     body,
+    model,
     refused,
     said,
     user,
     warned,
 )
+
+REJECT = Params(on_unsupported=OnUnsupported.REJECT)
 
 
 def test_the_least_that_can_be_asked() -> None:
@@ -312,11 +319,106 @@ def test_provider_options_come_last_and_only_those_of_this_provider() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"]
+    "name",
+    [
+        "model",
+        "messages",
+        "system",
+        "max_tokens",
+        "stream",
+        "tools",
+        "tool_choice",
+        "anthropic_version",
+    ],
 )
 def test_options_that_the_gateway_owns_are_refused(name: str) -> None:
     call = ask(provider_options={"anthropic": {name: 1}})
-    assert refused(call) == [f"spec.provider_options[anthropic].{name}"]
+    assert refused(call) == [f"spec.provider_options.anthropic.{name}"]
+
+
+@pytest.mark.parametrize(
+    "name", ["service_tier", "speed", "inference_geo", "mcp_servers", "container", "fallbacks"]
+)
+def test_options_that_change_the_price_make_it_an_estimate(name: str) -> None:
+    call = ask(provider_options={"anthropic": {name: "x"}})
+    request = AnthropicMessages("anthropic").request(call, stream=False)
+    assert request.payload[name] == "x"
+    assert [(warned.code, warned.field) for warned in request.warnings] == [
+        (PRICE_UNCERTAIN, f"spec.provider_options.anthropic.{name}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "thinking", "effort"),
+    [
+        ("claude-sonnet-5-5", {"type": "between_tools"}, None),
+        ("claude-haiku-5-5", {"type": "disabled"}, None),
+        ("claude-opus-5", {"type": "disabled"}, None),
+        ("claude-opus-4-8", {"type": "disabled"}, None),
+        ("claude-opus-5-5", None, "low"),
+        ("claude-fable-5", None, "low"),
+        ("claude-fable-5-2", None, "low"),
+        ("claude-mythos-5", None, "low"),
+        ("claude-mythos-preview", None, "low"),
+    ],
+)
+def test_reasoning_is_switched_off_as_the_model_lets_it(
+    name: str, thinking: object, effort: str | None
+) -> None:
+    call = ask(name, thinking=Thinking(Effort.NONE))
+    made = body(call)
+    assert made.get("thinking") == thinking
+    assert made.get("output_config") == (effort and {"effort": effort})
+    assert warned(call) == ([("PARAM_CLAMPED", "spec.reasoning")] if effort else [])
+    strict = ask(name, thinking=Thinking(Effort.NONE), params=REJECT)
+    if effort:
+        assert refused(strict) == ["spec.reasoning"]
+    else:
+        assert warned(strict) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [
+        ("claude-opus-5-5", False),
+        ("claude-sonnet-5-5", False),
+        ("claude-fable-5-1", False),
+        ("claude-haiku-5-5", True),
+        ("claude-opus-5", True),
+        ("claude-sonnet-4-5@20250929", True),
+        ("tiny", True),
+    ],
+)
+def test_newer_models_cannot_be_made_to_call_a_tool(name: str, takes: bool) -> None:
+    for choice, field in (
+        (ToolChoice(ToolMode.REQUIRED), "spec.tool_choice.mode"),
+        (ToolChoice(name="now"), "spec.tool_choice.tool_name"),
+    ):
+        call = ask(name, tools=(NOW,), tool_choice=choice)
+        if takes:
+            assert "tool_choice" in body(call)
+        else:
+            assert refused(call) == [field]
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [
+        ("claude-sonnet-4-5-20250929", True),
+        ("claude-3-5-sonnet-v2@20241022", True),
+        ("claude-opus-4-6", False),
+        ("claude-sonnet-5", False),
+        ("claude-mythos-preview", False),
+        ("tiny", True),
+    ],
+)
+def test_newer_models_do_not_go_on_with_an_answer(name: str, takes: bool) -> None:
+    brief = Message(Role.SYSTEM, (Text("Be brief."),))
+    call = ask(name, messages=(user(Text("Hi")), model(Text("Well,")), brief))
+    if takes:
+        assert body(call)["messages"][-1]["role"] == "assistant"
+    else:
+        assert refused(call) == ["spec.messages[1]"]
 
 
 def test_every_violation_is_named_at_once() -> None:
@@ -328,5 +430,5 @@ def test_every_violation_is_named_at_once() -> None:
     assert refused(call) == [
         "spec.messages[0].parts[0].media",
         "spec.output",
-        "spec.provider_options[anthropic].model",
+        "spec.provider_options.anthropic.model",
     ]

@@ -40,11 +40,24 @@ TEXT = (DATA / "text.sse").read_bytes()
 TOOLS = (DATA / "tools.sse").read_bytes()
 
 
-def read(*pieces: bytes) -> list[Chunk]:
-    """Everything a stream says, its end included."""
+def take(*pieces: bytes) -> tuple[list[Chunk], GatewayError | None]:
+    """Everything a stream says, its end included, and how it failed."""
     reader = AnthropicMessages("anthropic").reader()
-    chunks = [chunk for piece in pieces for chunk in reader.feed(piece)]
-    return [*chunks, *reader.end()]
+    chunks: list[Chunk] = []
+    for piece in pieces:
+        chunks.extend(reader.feed(piece))
+        if reader.failure is not None:
+            return chunks, reader.failure
+    chunks.extend(reader.end())
+    return chunks, reader.failure
+
+
+def read(*pieces: bytes) -> list[Chunk]:
+    """Everything a stream says, its end included. Raises how it failed."""
+    chunks, failure = take(*pieces)
+    if failure is not None:
+        raise failure
+    return chunks
 
 
 def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
@@ -181,9 +194,8 @@ def test_garbage_is_an_error_of_ours_or_nothing(garbage: bytes, at: int) -> None
     ],
 )
 def test_events_out_of_order_or_without_sense_are_refused(events: list[bytes]) -> None:
-    reader = AnthropicMessages("anthropic").reader()
-    with pytest.raises(BadResponse):
-        reader.feed(b"".join(events))
+    _, failure = take(b"".join(events))
+    assert isinstance(failure, BadResponse)
 
 
 def test_a_page_is_no_stream() -> None:
@@ -257,6 +269,87 @@ def test_an_error_event_means_what_its_type_says(
     assert "secret words" not in str(raised.value)
 
 
-def test_a_recorded_error_event_ends_the_stream() -> None:
-    with pytest.raises(Overloaded):
-        read((DATA / "error.sse").read_bytes())
+def test_a_recorded_error_event_ends_the_stream_after_what_came_before() -> None:
+    chunks, failure = take((DATA / "error.sse").read_bytes())
+    assert isinstance(failure, Overloaded)
+    assert any(isinstance(chunk, UsageUpdate) for chunk in chunks)
+
+
+def test_what_came_before_a_failure_in_the_same_read_comes_out() -> None:
+    for last in (event("error", error={"type": "overloaded_error"}), START, b"data: {\n\n"):
+        together, failure = take(START + OPEN + DELTA + last)
+        assert together == [TextDelta(0, "a")]
+        apart, again = take(START, OPEN, DELTA, last)
+        assert apart == together
+        assert type(failure) is type(again)
+
+
+def test_an_error_in_the_words_of_google_is_an_error_without_a_name() -> None:
+    fault = {"error": {"code": 503, "message": "secret words", "status": "UNAVAILABLE"}}
+    chunks, failure = take(START, OPEN, DELTA, b"data: " + json.dumps(fault).encode() + b"\n\n")
+    assert chunks == [TextDelta(0, "a")]
+    assert type(failure) is Overloaded
+    assert "secret words" not in str(failure)
+
+
+def test_usage_is_told_once_input_and_output_are_known() -> None:
+    head = {"type": "message", "model": "m", "usage": {"input_tokens": 7, "output_tokens": None}}
+    start = event("message_start", message=head)
+    end = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 3})
+    usage = Usage(uncached_input=7, output=3)
+    assert read(start + end + STOP) == [
+        UsageUpdate(usage),
+        Finished(finish=Finish.STOP, usage=usage, model="m"),
+    ]
+
+
+@pytest.mark.parametrize("odd", [-1, "3", 1.5, 2**41, 2**90, [3]])
+def test_an_odd_count_costs_the_usage_and_no_answer(odd: object) -> None:
+    head = {"type": "message", "model": "m", "usage": {"input_tokens": 7, "output_tokens": 1}}
+    end = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": odd})
+    start = event("message_start", message=head)
+    *chunks, last = read(start + OPEN + DELTA + CLOSE + end + STOP)
+    assert chunks[1:] == [TextDelta(0, "a"), PartFinished(0, Text("a"))]
+    assert last == Finished(finish=Finish.STOP, usage=None, model="m")
+
+
+@pytest.mark.parametrize("usage", [None, 5, "many", [1]])
+def test_a_message_may_start_with_an_odd_usage_and_model(usage: object) -> None:
+    start = event("message_start", message={"type": "message", "model": 5, "usage": usage})
+    assert read(start + END + STOP) == [Finished(finish=Finish.STOP, usage=None, model="")]
+
+
+def test_blocks_that_say_nothing_are_no_parts() -> None:
+    blocks = [{"type": "text", "text": ""}, {"type": "thinking", "thinking": ""}]
+    pieces = [
+        event("content_block_start", index=index, content_block=block)
+        + event("content_block_stop", index=index)
+        for index, block in enumerate(blocks)
+    ]
+    assert len(read(START, *pieces, END, STOP)) == 1
+
+
+def test_neighbouring_blocks_of_one_kind_stay_apart() -> None:
+    block = {"type": "text", "text": "a"}
+    pieces = [
+        event("content_block_start", index=index, content_block=block)
+        + event("content_block_stop", index=index)
+        for index in range(2)
+    ]
+    chunks = read(b"".join([START, *pieces, END, STOP]))
+    assert [chunk for chunk in chunks if isinstance(chunk, PartFinished)] == [
+        PartFinished(0, Text("a")),
+        PartFinished(1, Text("a")),
+    ]
+
+
+def test_reasoning_that_is_not_shown_keeps_its_signature() -> None:
+    start = {"type": "thinking", "thinking": "", "signature": ""}
+    sign = {"type": "signature_delta", "signature": "EqQB"}
+    pieces = [
+        event("content_block_start", index=0, content_block=start),
+        event("content_block_delta", index=0, delta=sign),
+        CLOSE,
+    ]
+    chunks = read(b"".join([START, *pieces, END, STOP]))
+    assert chunks[0] == PartFinished(0, Reasoning("", b"EqQB", "anthropic"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,11 +44,24 @@ NAMES = ("text", "tools", "thinking")
 RECORDED = {name: (DATA / f"{name}.ndjson").read_bytes() for name in (*NAMES, "cached_prompt")}
 
 
-def read(*pieces: bytes) -> list[Chunk]:
-    """Everything a stream says, its end included."""
+def take(*pieces: bytes) -> tuple[list[Chunk], GatewayError | None]:
+    """Everything a stream says, its end included, and how it failed."""
     reader = OllamaChat("ollama").reader()
-    chunks = [chunk for piece in pieces for chunk in reader.feed(piece)]
-    return [*chunks, *reader.end()]
+    chunks: list[Chunk] = []
+    for piece in pieces:
+        chunks.extend(reader.feed(piece))
+        if reader.failure is not None:
+            return chunks, reader.failure
+    chunks.extend(reader.end())
+    return chunks, reader.failure
+
+
+def read(*pieces: bytes) -> list[Chunk]:
+    """Everything a stream says, its end included. Raises how it failed."""
+    chunks, failure = take(*pieces)
+    if failure is not None:
+        raise failure
+    return chunks
 
 
 def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
@@ -165,12 +179,12 @@ def test_cut_anywhere_a_stream_is_broken_off_and_never_finished(name: str) -> No
     data = RECORDED[name]
     whole = joined(read(data))
     for length in range(len(data)):
-        reader = OllamaChat("ollama").reader()
-        seen = joined(reader.feed(data[:length]))
+        chunks, failure = take(data[:length])
+        seen = joined(chunks)
         assert not any(isinstance(chunk, Finished) for chunk in seen)
         assert seen[:-1] == whole[: max(0, len(seen) - 1)]
-        with pytest.raises(BadResponse, match="without done: true"):
-            reader.end()
+        assert isinstance(failure, BadResponse)
+        assert "without done: true" in failure.message
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -234,12 +248,13 @@ def test_an_error_line_is_told_by_known_words(said: str, kind: type[GatewayError
 
 
 def test_an_error_after_output_does_not_take_the_output_back() -> None:
-    first, rest = (DATA / "error_after_output.ndjson").read_bytes().split(b"\n", 1)
-    reader = OllamaChat("ollama").reader()
-    assert reader.feed(first + b"\n") == [TextDelta(0, "Half an")]
-    with pytest.raises(ProviderFailed) as caught:
-        reader.feed(rest)
-    assert "CUDA" not in caught.value.message
+    data = (DATA / "error_after_output.ndjson").read_bytes()
+    first, rest = data.split(b"\n", 1)
+    for pieces in ([data], [first + b"\n", rest]):
+        chunks, failure = take(*pieces)
+        assert chunks == [TextDelta(0, "Half an")]
+        assert type(failure) is ProviderFailed
+        assert "CUDA" not in failure.message
 
 
 @given(st.binary(max_size=200), st.integers(0, 1_000))
@@ -254,7 +269,29 @@ def test_a_second_end_does_no_harm() -> None:
     assert read(said + DONE) == read(said)
 
 
-@pytest.mark.parametrize("more", [line(content="x"), b"garbage\n"])
-def test_more_output_after_the_end_is_refused(more: bytes) -> None:
-    with pytest.raises(BadResponse):
-        read(line(content="Hi") + DONE + more)
+@pytest.mark.parametrize("more", [line(content="x"), b"garbage\n", b'{"error":"boom"}\n'])
+def test_what_comes_after_the_end_does_not_hide_the_end(more: bytes) -> None:
+    said = line(content="Hi") + DONE
+    chunks, failure = take(said + more)
+    assert chunks == read(said)
+    assert isinstance(failure, BadResponse | ProviderFailed)
+
+
+@pytest.mark.parametrize("odd", [b"-1", b"1.5", b'"26"', b"1e400", b"9" * 30, b"null", b"[{}]"])
+def test_an_odd_count_is_none_and_costs_no_answer(odd: bytes) -> None:
+    data = RECORDED["text"]
+    for count in (b'"prompt_eval_count":26', b'"eval_count":5'):
+        assert count in data
+        *chunks, finished = read(data.replace(count, count.split(b":")[0] + b":" + odd))
+        assert chunks == read(data)[:-1]
+        assert isinstance(finished, Finished)
+        assert finished.usage is None
+
+
+@pytest.mark.parametrize("odd", [b"7", b"{}", b"1e400", b"null"])
+def test_what_is_said_beside_the_words_may_be_odd(odd: bytes) -> None:
+    data = RECORDED["tools"]
+    for name in (b"model", b"created_at", b"done_reason", b"total_duration"):
+        broken = re.sub(b'"%s":("[^"]*"|[0-9]+)' % name, b'"%s":%s' % (name, odd), data)
+        assert broken != data
+        assert len(read(broken)) == len(read(data))

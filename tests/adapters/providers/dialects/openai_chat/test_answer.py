@@ -56,6 +56,25 @@ def test_a_text_is_translated_whole() -> None:
     )
 
 
+def test_a_content_of_parts_is_read_in_order() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm. "}, {"text": "Ah."}]}
+    said = [{"type": "text", "text": "Yes"}, {"type": "text", "text": "."}, {"type": "image"}]
+    refused = {"type": "refusal", "refusal": "No."}
+    completion = answered(message={"content": [thought, *said, refused]})
+    assert completion.parts == (
+        Reasoning("Hm. Ah.", provider="openai"),
+        Text("Yes."),
+        Refusal("No."),
+    )
+
+
+def test_sources_are_kept_beside_the_answer() -> None:
+    source = {"type": "url_citation", "url_citation": {"url": "https://a.test"}}
+    completion = answered(message={"content": "x", "annotations": [source]})
+    assert json.loads(completion.metadata_json) == {"annotations": [source]}
+    assert answered(message={"content": "x", "annotations": []}).metadata_json == ""
+
+
 def test_calls_keep_the_text_of_their_arguments() -> None:
     completion = recorded("tools")
     assert completion.finish is Finish.TOOL_CALLS
@@ -88,6 +107,21 @@ def test_logprobs_are_one_per_token() -> None:
     [
         (None, None),
         ({"prompt_tokens": 3}, None),
+        ("none", None),
+        ([], None),
+        ({"prompt_tokens": -1, "completion_tokens": 2}, None),
+        ({"prompt_tokens": 2**40 + 1, "completion_tokens": 2}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 2.0}, None),
+        ({"prompt_tokens": 3, "completion_tokens": "2"}, None),
+        (
+            {
+                "prompt_tokens": 3,
+                "completion_tokens": 2,
+                "prompt_tokens_details": [1],
+                "completion_tokens_details": {"reasoning_tokens": -5},
+            },
+            Usage(uncached_input=3, output=2),
+        ),
         ({"prompt_tokens": 3, "completion_tokens": 2}, Usage(uncached_input=3, output=2)),
         (
             {
@@ -118,7 +152,6 @@ def test_logprobs_are_one_per_token() -> None:
             Usage(cache_read=10, output=5, reasoning=5),
         ),
     ],
-    ids=["none", "half", "plain", "all classes", "reasoning beside the output", "impossible"],
 )
 def test_usage_is_in_disjoint_classes(wire: object, usage: Usage | None) -> None:
     assert answered(wire).usage == usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hexgate.adapters.providers.dialects.openai_chat.models import Sampling, rules
+from hexgate.adapters.providers.dialects.openai_chat.models import Sampling, inside, rules
 from hexgate.domain.spec import Effort
 
 
@@ -15,8 +15,10 @@ from hexgate.domain.spec import Effort
         ("gpt-4o-mini-2024-07-18", Sampling.ALWAYS, False, None),
         ("ft:gpt-4.1-mini:acme::x", Sampling.ALWAYS, False, None),
         ("gpt-5-chat-latest", Sampling.ALWAYS, False, None),
-        ("my-deployment", Sampling.ALWAYS, False, None),
-        ("gpt-oss-120b", Sampling.ALWAYS, False, None),
+        ("my-deployment", Sampling.ALWAYS, False, Effort.MAX),
+        ("gpt-oss-120b", Sampling.ALWAYS, False, Effort.MAX),
+        ("chatgpt-4o-latest", Sampling.ALWAYS, False, None),
+        ("gpt-35-turbo", Sampling.ALWAYS, False, None),
         ("o1-2024-12-17", Sampling.NEVER, True, Effort.HIGH),
         ("o4-mini", Sampling.NEVER, True, Effort.HIGH),
         ("gpt-5-mini-2025-08-07", Sampling.NEVER, True, Effort.HIGH),
@@ -56,3 +58,19 @@ def test_old_models_have_no_schemas(model: str, schemas: bool) -> None:
 @pytest.mark.parametrize(("model", "stops"), [("o1", 4), ("o3-mini", 0), ("gpt-5", 0)])
 def test_late_reasoners_have_no_stop_sequences(model: str, stops: int) -> None:
     assert rules(model).stops == stops
+
+
+@pytest.mark.parametrize(
+    ("deployment", "model"),
+    [
+        ("my-gpt-4o-mini", "gpt-4o-mini"),
+        ("PROD-GPT-5.1", "gpt-5.1"),
+        ("team_o3", "o3"),
+        ("o4-mini", "o4-mini"),
+        ("video1", "video1"),
+        ("demo1-chat", "demo1-chat"),
+        ("chat", "chat"),
+    ],
+)
+def test_a_deployment_tells_its_model_where_its_name_does(deployment: str, model: str) -> None:
+    assert inside(deployment) == model

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE
-from hexgate.domain.answer import Warned
+from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OpenAIChat
+from hexgate.domain.answer import PRICE_UNCERTAIN, Warned
 from hexgate.domain.call import Options
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import (
@@ -290,6 +290,24 @@ def test_options_of_this_provider_are_merged_last() -> None:
     body = payload(ask(params=Params(temperature=1.0), provider_options=extra))
     assert (body["service_tier"], body["temperature"]) == ("flex", 0.5)
     assert "store" not in body
+
+
+@pytest.mark.parametrize(
+    ("key", "codes"),
+    [
+        ("service_tier", [PRICE_UNCERTAIN]),
+        ("web_search_options", [PRICE_UNCERTAIN]),
+        ("modalities", [PRICE_UNCERTAIN]),
+        ("prediction", [PRICE_UNCERTAIN]),
+        ("tools", [PRICE_UNCERTAIN]),
+        ("store", []),
+    ],
+)
+def test_options_that_change_the_price_are_marked(key: str, codes: list[str]) -> None:
+    call = ask(provider_options={"openai": {key: {}}})
+    request = OpenAIChat("openai").request(call, stream=False)
+    assert [warning.code for warning in request.warnings] == codes
+    assert request.payload[key] == {}
 
 
 @pytest.mark.parametrize(

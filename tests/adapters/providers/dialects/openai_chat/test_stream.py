@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OPENAI, OpenAIChat
+from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OpenAIChat
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import (
-    Chunk,
     Finish,
     Finished,
     Logprob,
     PartFinished,
     ReasoningDelta,
     TextDelta,
-    ToolCallDelta,
-    ToolCallStarted,
     UsageUpdate,
 )
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.chat import Reasoning, Refusal, Text, ToolCall
+from hexgate.domain.chat import Reasoning, Refusal, Text
 from hexgate.domain.errors import (
     BadResponse,
     ContextTooLong,
@@ -39,51 +34,22 @@ from hexgate.domain.errors import (
     ProviderLimited,
 )
 from hexgate.domain.usage import Usage
+from tests.adapters.providers.dialects.openai_chat.recorded import (
+    DATA,
+    DONE,
+    NAMES,
+    RECORDED,
+    STOP,
+    call,
+    delta,
+    event,
+    joined,
+    parts,
+    read,
+    said,
+)
 
-DATA = Path(__file__).parents[4] / "data" / "openai_chat"
-NAMES = ("text", "tools", "reasoning", "refusal", "logprobs", "azure_filter")
-RECORDED = {name: (DATA / f"{name}.sse").read_bytes() for name in (*NAMES, "no_done")}
 LENIENT = Quirks(needs_done=False)
-
-
-def read(*pieces: bytes, quirks: Quirks = OPENAI) -> list[Chunk]:
-    """Everything a stream says, its end included."""
-    reader = OpenAIChat("openai", quirks).reader()
-    chunks = [chunk for piece in pieces for chunk in reader.feed(piece)]
-    return [*chunks, *reader.end()]
-
-
-def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
-    """The same chunks with neighbouring deltas of one part in one piece."""
-    out: list[Chunk] = []
-    for chunk in chunks:
-        match out[-1] if out else None, chunk:
-            case TextDelta(i, a, p), TextDelta(j, b, q) if i == j:
-                out[-1] = TextDelta(i, a + b, p + q)
-            case ReasoningDelta(i, a), ReasoningDelta(j, b) if i == j:
-                out[-1] = ReasoningDelta(i, a + b)
-            case ToolCallDelta(i, a), ToolCallDelta(j, b) if i == j:
-                out[-1] = ToolCallDelta(i, a + b)
-            case _:
-                out.append(chunk)
-    return out
-
-
-def event(data: object) -> bytes:
-    return f"data: {json.dumps(data)}\n\n".encode()
-
-
-def delta(finish: str | None = None, **fields: Any) -> bytes:
-    return event({"id": "x", "choices": [{"delta": fields, "finish_reason": finish}]})
-
-
-def call(index: int | None, name: str = "", arguments: str = "", **fields: Any) -> bytes:
-    function = {"name": name, "arguments": arguments} if name else {"arguments": arguments}
-    fragment = {"function": function, **fields}
-    return delta(tool_calls=[fragment if index is None else {"index": index, **fragment}])
-
-
-STOP, DONE = delta("stop"), b"data: [DONE]\n\n"
 METADATA = (
     '{"id":"chatcmpl-C8w3vQh2f5ZkT1nYb0mRsX7L","system_fingerprint":"fp_80956533eb",'
     '"service_tier":"default"}'
@@ -100,19 +66,6 @@ def test_text_comes_in_whole_characters_and_ends_with_disjoint_usage() -> None:
             model="gpt-4o-2024-08-06",
             metadata_json=METADATA,
         ),
-    ]
-
-
-def test_calls_follow_the_text_as_parts_of_their_own() -> None:
-    assert read(RECORDED["tools"])[:-1] == [
-        TextDelta(0, "Let me look."),
-        PartFinished(0, Text("Let me look.")),
-        ToolCallStarted(1, "call_gX1", "get_weather"),
-        ToolCallDelta(1, '{"city": "Oslo"}'),
-        PartFinished(1, ToolCall("call_gX1", "get_weather", '{"city": "Oslo"}')),
-        ToolCallStarted(2, "call_gX2", "get_time"),
-        ToolCallDelta(2, '{"zone": "CET"}'),
-        PartFinished(2, ToolCall("call_gX2", "get_time", '{"zone": "CET"}')),
     ]
 
 
@@ -183,8 +136,9 @@ def test_cut_anywhere_a_stream_is_broken_off_and_never_finished(name: str) -> No
         seen = joined(reader.feed(data[:length]))
         assert not any(isinstance(chunk, Finished) for chunk in seen)
         assert seen[:-1] == whole[: max(0, len(seen) - 1)]
-        with pytest.raises(BadResponse, match=r"without \[DONE\]"):
-            reader.end()
+        assert not reader.end()
+        assert isinstance(reader.failure, BadResponse)
+        assert "without [DONE]" in reader.failure.message
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "azure_filter"])
@@ -224,42 +178,68 @@ def test_totals_before_the_end_are_updates() -> None:
     assert [chunk for chunk in chunks if isinstance(chunk, UsageUpdate)] == [update]
 
 
-def test_text_after_a_call_is_a_later_part() -> None:
-    chunks = read(call(0, "f", id="c") + delta(content="Done.") + STOP + DONE)
-    assert chunks[-3:-1] == [TextDelta(1, "Done."), PartFinished(1, Text("Done."))]
+def test_a_content_of_parts_is_reasoning_and_text() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    stream = delta(content=[thought]) + delta(content=[{"type": "text", "text": "Yes"}])
+    made = parts(stream, delta(content=" it is."), STOP, DONE)
+    assert made == [Reasoning("Hm.", provider="openai"), Text("Yes it is.")]
 
 
-def test_a_call_without_arguments_has_an_empty_object() -> None:
-    chunks = read(call(0, "now", id="c") + delta("tool_calls") + DONE)
-    assert chunks[:-1] == [
-        ToolCallStarted(0, "c", "now"),
-        ToolCallDelta(0, "{}"),
-        PartFinished(0, ToolCall("c", "now", "{}")),
-    ]
+def logprob(token: str) -> dict[str, object]:
+    return {"content": [{"token": token, "logprob": -0.5, "bytes": None, "top_logprobs": []}]}
 
 
-@pytest.mark.parametrize("index", [0, None], ids=["the same index", "no index"])
-def test_calls_are_told_apart_by_id_where_the_index_says_nothing(index: int | None) -> None:
-    calls = call(index, "f", "{", id="a") + call(index, "", "}") + call(index, "g", "[]", id="b")
-    parts = [chunk.part for chunk in read(calls + STOP + DONE) if isinstance(chunk, PartFinished)]
-    assert parts == [ToolCall("a", "f", "{}"), ToolCall("b", "g", "[]")]
+def scored(token: str, finish: str | None = None, **fields: Any) -> bytes:
+    choice = {"delta": fields, "finish_reason": finish, "logprobs": logprob(token)}
+    return event({"id": "x", "choices": [choice]})
 
 
-def test_calls_without_ids_get_some_that_repeat_with_the_answer_alone() -> None:
-    two = call(0, "f") + call(1, "f") + STOP + DONE
-    first, second = (c.call_id for c in read(two) if isinstance(c, ToolCallStarted))
-    assert first.startswith("call_")
-    assert first != second
-    again = [c.call_id for c in read(two) if isinstance(c, ToolCallStarted)]
-    assert again == [first, second]
-    other = two.replace(b'"id": "x"', b'"id": "y"')
-    assert first not in {c.call_id for c in read(other) if isinstance(c, ToolCallStarted)}
+@pytest.mark.parametrize("together", [True, False])
+def test_logprobs_wait_for_their_text(together: bool) -> None:
+    pieces = [scored("a", content="a"), scored("b", content=""), delta(content="bc"), STOP, DONE]
+    first = joined(read(b"".join(pieces)) if together else read(*pieces))[0]
+    assert first == TextDelta(0, "abc", (Logprob("a", -0.5), Logprob("b", -0.5)))
 
 
-def test_stop_after_a_forced_call_means_tool_calls() -> None:
-    finished = read(call(0, "f", "{}", id="c") + STOP + DONE)[-1]
+@pytest.mark.parametrize("together", [True, False])
+def test_logprobs_that_no_text_follows_are_beside_the_answer(together: bool) -> None:
+    pieces = [scored("a", content="a"), scored("b", "stop"), DONE]
+    chunks = read(b"".join(pieces)) if together else read(*pieces)
+    assert chunks[0] == TextDelta(0, "a", (Logprob("a", -0.5),))
+    finished = chunks[-1]
     assert isinstance(finished, Finished)
-    assert finished.finish is Finish.TOOL_CALLS
+    assert [one["token"] for one in json.loads(finished.metadata_json)["logprobs"]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        {"prompt_tokens": -1, "completion_tokens": 2},
+        {"prompt_tokens": "3", "completion_tokens": 2},
+        {"prompt_tokens": 3, "completion_tokens": 2.5},
+        {"prompt_tokens": 3, "completion_tokens": 2**40 + 1},
+        {"prompt_tokens": True, "completion_tokens": 2},
+        {"prompt_tokens": 3},
+        "none",
+        [3, 2],
+    ],
+)
+def test_counts_that_make_no_sense_are_not_reported(wire: object) -> None:
+    finished = read(delta(content="Hi"), STOP, event({"choices": [], "usage": wire}), DONE)[-1]
+    assert isinstance(finished, Finished)
+    assert finished.usage is None
+
+
+def test_what_filters_and_sources_say_is_beside_the_answer() -> None:
+    finished = read(RECORDED["azure_filter"])[-1]
+    assert isinstance(finished, Finished)
+    beside = json.loads(finished.metadata_json)
+    assert beside["content_filter_results"] == {"violence": {"filtered": True, "severity": "high"}}
+    assert beside["prompt_filter_results"][0]["prompt_index"] == 0
+    cited = delta(content="x", annotations=[{"type": "url_citation"}])
+    finished = read(cited, STOP, DONE)[-1]
+    assert isinstance(finished, Finished)
+    assert json.loads(finished.metadata_json)["annotations"] == [{"type": "url_citation"}]
 
 
 def test_an_unknown_reason_is_kept_as_it_came() -> None:
@@ -281,14 +261,13 @@ def test_keep_alives_and_empty_deltas_say_nothing() -> None:
         (delta(content="Hi") + DONE, r"\[DONE\] without a finish reason"),
         (STOP + delta(content="x") + DONE, "after a finish reason"),
         (call(0, "", "{}") + STOP + DONE, "without a name"),
-        (call(0, "f", id="a") + call(1, "g", id="b") + call(0, "", "{}"), "out of order"),
+        (call(0, "f", "{}", id="a") + call(1, "g", id="b") + call(0, "", "{}"), "out of order"),
         (call(0, "f", id="a") + delta(content="x") + call(0, "", "{}"), "out of order"),
         (call(0, "f", id="a") + call(0, "g", id="a"), "out of order"),
         (event({"choices": [{"index": 1, "delta": {"content": "x"}}]}), "second choice"),
         (b'data: {"choices":[{"delta"\n\n', "no chat completion"),
         (b"data: [1]\n\n", "no chat completion"),
         (b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n', "no chat completion"),
-        (event({"usage": {"prompt_tokens": -1}}), "no chat completion"),
         (b"data: " + b"[" * 100_000 + b"\n\n", "no chat completion"),
         (b"data: <html>Bad gateway</html>\n\n", "no chat completion"),
         (b"<html><body>Bad gateway</body></html>\n", r"without \[DONE\]"),
@@ -321,13 +300,14 @@ def test_an_error_in_the_stream_is_told_by_its_words(
         read(delta(content="Half"), event({"error": error}))
 
 
-def test_an_error_after_output_does_not_take_the_output_back() -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_an_error_after_output_does_not_take_the_output_back(together: bool) -> None:
     data = (DATA / "error_after_output.sse").read_bytes()
-    edge = data.index(b'data: {"error"')
-    reader = OpenAIChat("openai").reader()
-    assert reader.feed(data[:edge]) == [TextDelta(0, "Half an")]
-    with pytest.raises(ProviderFailed, match="server_error"):
-        reader.feed(data[edge:])
+    edge = 0 if together else data.index(b'data: {"error"')
+    chunks, failure = said(data[:edge], data[edge:])
+    assert chunks == [TextDelta(0, "Half an")]
+    assert isinstance(failure, ProviderFailed)
+    assert "server_error" in failure.message
 
 
 @given(st.binary(max_size=200), st.integers(0, 3_000))
@@ -346,7 +326,10 @@ def test_a_second_end_does_no_harm() -> None:
     assert read(delta(content="Hi") + STOP + STOP + DONE) == read(said)
 
 
-@pytest.mark.parametrize("more", [delta(content="x"), b"data: garbage\n\n"])
-def test_more_output_after_the_end_is_refused(more: bytes) -> None:
-    with pytest.raises(BadResponse):
-        read(delta(content="Hi") + STOP + DONE + more)
+@pytest.mark.parametrize(
+    "more", [delta(content="x"), b"data: garbage\n\n", event({"error": {"type": "server_error"}})]
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_what_comes_after_the_end_is_no_part_of_the_answer(more: bytes, together: bool) -> None:
+    whole = delta(content="Hi") + STOP + DONE
+    assert (read(whole + more) if together else read(whole, more)) == read(whole)

@@ -153,7 +153,7 @@ export type Cost = Message<"hexgate.v1.Cost"> & {
   priceVersion: string;
 
   /**
-   * Computed from estimated usage.
+   * Computed from estimated usage, or something was used that the known price does not tell apart.
    *
    * @generated from field: bool estimated = 7;
    */

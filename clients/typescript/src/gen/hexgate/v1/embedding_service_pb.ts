@@ -8,6 +8,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Cost, Route, Usage } from "./accounting_pb.js";
 import { file_hexgate_v1_accounting } from "./accounting_pb.js";
+import type { Warning } from "./completion_service_pb.js";
+import { file_hexgate_v1_completion_service } from "./completion_service_pb.js";
 import type { ContentPart } from "./content_pb.js";
 import { file_hexgate_v1_content } from "./content_pb.js";
 import type { CallOptions } from "./generation_pb.js";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hexgate/v1/embedding_service.proto.
  */
 export const file_hexgate_v1_embedding_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJoZXhnYXRlL3YxL2VtYmVkZGluZ19zZXJ2aWNlLnByb3RvEgpoZXhnYXRlLnYxIsIBCgxFbWJlZFJlcXVlc3QSDQoFbW9kZWwYASABKAkSJgoGaW5wdXRzGAIgAygLMhYuaGV4Z2F0ZS52MS5FbWJlZElucHV0EhcKCmRpbWVuc2lvbnMYAyABKAVIAIgBARIpCgdwdXJwb3NlGAQgASgOMhguaGV4Z2F0ZS52MS5FbWJlZFB1cnBvc2USKAoHb3B0aW9ucxgFIAEoCzIXLmhleGdhdGUudjEuQ2FsbE9wdGlvbnNCDQoLX2RpbWVuc2lvbnMiNAoKRW1iZWRJbnB1dBImCgVwYXJ0cxgBIAMoCzIXLmhleGdhdGUudjEuQ29udGVudFBhcnQiswEKDUVtYmVkUmVzcG9uc2USEwoLcmVzcG9uc2VfaWQYASABKAkSKQoKZW1iZWRkaW5ncxgCIAMoCzIVLmhleGdhdGUudjEuRW1iZWRkaW5nEiAKBXVzYWdlGAMgASgLMhEuaGV4Z2F0ZS52MS5Vc2FnZRIeCgRjb3N0GAQgASgLMhAuaGV4Z2F0ZS52MS5Db3N0EiAKBXJvdXRlGAUgASgLMhEuaGV4Z2F0ZS52MS5Sb3V0ZSIbCglFbWJlZGRpbmcSDgoGdmFsdWVzGAEgAygCKsABCgxFbWJlZFB1cnBvc2USHQoZRU1CRURfUFVSUE9TRV9VTlNQRUNJRklFRBAAEhcKE0VNQkVEX1BVUlBPU0VfUVVFUlkQARIaChZFTUJFRF9QVVJQT1NFX0RPQ1VNRU5UEAISHAoYRU1CRURfUFVSUE9TRV9TSU1JTEFSSVRZEAMSIAocRU1CRURfUFVSUE9TRV9DTEFTU0lGSUNBVElPThAEEhwKGEVNQkVEX1BVUlBPU0VfQ0xVU1RFUklORxAFMlAKEEVtYmVkZGluZ1NlcnZpY2USPAoFRW1iZWQSGC5oZXhnYXRlLnYxLkVtYmVkUmVxdWVzdBoZLmhleGdhdGUudjEuRW1iZWRSZXNwb25zZUIlWiNoZXhnYXRlLmRldi9nby9oZXhnYXRlL3YxO2hleGdhdGV2MWIGcHJvdG8z", [file_hexgate_v1_accounting, file_hexgate_v1_content, file_hexgate_v1_generation]);
+  fileDesc("CiJoZXhnYXRlL3YxL2VtYmVkZGluZ19zZXJ2aWNlLnByb3RvEgpoZXhnYXRlLnYxIsIBCgxFbWJlZFJlcXVlc3QSDQoFbW9kZWwYASABKAkSJgoGaW5wdXRzGAIgAygLMhYuaGV4Z2F0ZS52MS5FbWJlZElucHV0EhcKCmRpbWVuc2lvbnMYAyABKAVIAIgBARIpCgdwdXJwb3NlGAQgASgOMhguaGV4Z2F0ZS52MS5FbWJlZFB1cnBvc2USKAoHb3B0aW9ucxgFIAEoCzIXLmhleGdhdGUudjEuQ2FsbE9wdGlvbnNCDQoLX2RpbWVuc2lvbnMiNAoKRW1iZWRJbnB1dBImCgVwYXJ0cxgBIAMoCzIXLmhleGdhdGUudjEuQ29udGVudFBhcnQi2gEKDUVtYmVkUmVzcG9uc2USEwoLcmVzcG9uc2VfaWQYASABKAkSKQoKZW1iZWRkaW5ncxgCIAMoCzIVLmhleGdhdGUudjEuRW1iZWRkaW5nEiAKBXVzYWdlGAMgASgLMhEuaGV4Z2F0ZS52MS5Vc2FnZRIeCgRjb3N0GAQgASgLMhAuaGV4Z2F0ZS52MS5Db3N0EiAKBXJvdXRlGAUgASgLMhEuaGV4Z2F0ZS52MS5Sb3V0ZRIlCgh3YXJuaW5ncxgGIAMoCzITLmhleGdhdGUudjEuV2FybmluZyIbCglFbWJlZGRpbmcSDgoGdmFsdWVzGAEgAygCKsABCgxFbWJlZFB1cnBvc2USHQoZRU1CRURfUFVSUE9TRV9VTlNQRUNJRklFRBAAEhcKE0VNQkVEX1BVUlBPU0VfUVVFUlkQARIaChZFTUJFRF9QVVJQT1NFX0RPQ1VNRU5UEAISHAoYRU1CRURfUFVSUE9TRV9TSU1JTEFSSVRZEAMSIAocRU1CRURfUFVSUE9TRV9DTEFTU0lGSUNBVElPThAEEhwKGEVNQkVEX1BVUlBPU0VfQ0xVU1RFUklORxAFMlAKEEVtYmVkZGluZ1NlcnZpY2USPAoFRW1iZWQSGC5oZXhnYXRlLnYxLkVtYmVkUmVxdWVzdBoZLmhleGdhdGUudjEuRW1iZWRSZXNwb25zZUIlWiNoZXhnYXRlLmRldi9nby9oZXhnYXRlL3YxO2hleGdhdGV2MWIGcHJvdG8z", [file_hexgate_v1_accounting, file_hexgate_v1_completion_service, file_hexgate_v1_content, file_hexgate_v1_generation]);
 
 /**
  * Request of Embed.
@@ -130,6 +132,13 @@ export type EmbedResponse = Message<"hexgate.v1.EmbedResponse"> & {
    * @generated from field: hexgate.v1.Route route = 5;
    */
   route?: Route | undefined;
+
+  /**
+   * Non-fatal deviations from the request.
+   *
+   * @generated from field: repeated hexgate.v1.Warning warnings = 6;
+   */
+  warnings: Warning[];
 };
 
 /**

@@ -1,0 +1,283 @@
+"""Messages of the conversation as alternating turns of content blocks."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import msgspec
+
+from hexgate.adapters.providers.dialects.bedrock_converse.media import Shelf
+from hexgate.adapters.providers.dialects.bedrock_converse.models import Cache, Family
+from hexgate.adapters.providers.lacking import Lacking
+from hexgate.domain.chat import (
+    CacheMark,
+    Media,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from hexgate.domain.json import Json, JsonObject
+
+MAX_MARKS = 4
+_FIVE_MINUTES_S, _HOUR_S = 300, 3600
+# What both Bedrock and the families behind it take as an id, and as the name of a tool.
+_FIT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_OBJECT = msgspec.json.Decoder(dict[str, object])
+_BEFORE = "Continue."  # the words of a turn that the API wants and nobody spoke
+_BESIDE = "See the document."
+Group = list[JsonObject]  # a block and the cache point behind it
+
+
+@dataclass
+class Turn:
+    """One side's say, as groups that stay together."""
+
+    side: str
+    groups: list[Group] = field(default_factory=list)
+
+    def has(self, kind: str) -> bool:
+        """Whether there is a block of that kind."""
+        return any(kind in block for group in self.groups for block in group)
+
+    def blocks(self) -> list[Json]:
+        """The blocks, tool results first, as the API wants them; all else keeps its order."""
+        ordered = sorted(self.groups, key=lambda group: "toolResult" not in group[0])
+        return [block for group in ordered for block in group]
+
+
+class Translator:
+    """Translates the messages of one call, and counts its cache marks."""
+
+    def __init__(self, provider: str, family: Family, lacking: Lacking) -> None:
+        self._provider = provider
+        self._family = family
+        self._lacking = lacking
+        self._shelf = Shelf(provider, family, lacking)
+        self._marks = 0
+        self.called: dict[str, None] = {}  # names of the tools that were called, in order
+
+    def all(self, messages: Sequence[Message]) -> JsonObject:
+        """`system` and `messages`. A family without system prompts reads it in its first turn."""
+        system = self._system(messages)
+        turns = self._turns(messages)
+        if not turns:
+            self._lacking.refuse("spec.messages", "conversations without a turn of the user")
+        elif turns[0].side != "user":
+            what = "conversations that begin with the assistant"
+            self._lacking.lower("spec.messages", what, "a turn of the user was put before it")
+            turns.insert(0, Turn("user", [[{"text": _BEFORE}]]))
+        made: JsonObject = {}
+        if system and self._family.system:
+            made["system"] = [block for group in system for block in group]
+        elif system and turns:
+            turns[0].groups[:0] = system
+            said = "the model has no system prompt; its text leads the first turn of the user"
+            self._lacking.warn("SYSTEM_MOVED", said, "spec.messages")
+        made["messages"] = [{"role": turn.side, "content": turn.blocks()} for turn in turns]
+        return made
+
+    def _system(self, messages: Sequence[Message]) -> list[Group]:
+        """The system messages. They lead the conversation wherever they stood."""
+        groups: list[Group] = []
+        talked = False
+        for i, message in enumerate(messages):
+            at = f"spec.messages[{i}]"
+            if message.role is not Role.SYSTEM:
+                talked = True
+                continue
+            if talked:
+                said = "a system message after the first turn was moved to the front"
+                self._lacking.warn("SYSTEM_MOVED", said, at)
+            for j, part in enumerate(message.parts):
+                if isinstance(part, Text):
+                    groups += self._text(part, f"{at}.parts[{j}]")
+                else:
+                    self._lacking.refuse(f"{at}.parts[{j}]", "system messages other than text")
+        return groups
+
+    def _turns(self, messages: Sequence[Message]) -> list[Turn]:
+        """Messages of one side that follow each other become one turn."""
+        turns: list[Turn] = []
+        for i, message in enumerate(messages):
+            if message.role is Role.SYSTEM:
+                continue
+            at = f"spec.messages[{i}]"
+            if message.name:
+                self._lacking.drop(f"{at}.name", "participant names")
+            groups: list[Group] = []
+            for j, part in enumerate(message.parts):
+                groups += self._groups(message.role, part, f"{at}.parts[{j}]")
+            side = "assistant" if message.role is Role.ASSISTANT else "user"
+            if not groups:
+                self._lacking.warn("EMPTY_DROPPED", "a message without content was left out", at)
+            elif turns and turns[-1].side == side:
+                turns[-1].groups += groups
+            else:
+                turns.append(Turn(side, groups))
+        for turn in turns:
+            self._accompany(turn)
+        return turns
+
+    def _accompany(self, turn: Turn) -> None:
+        """The API refuses documents that no text goes with."""
+        if turn.has("document") and not turn.has("text"):
+            turn.groups.append([{"text": _BESIDE}])
+            said = "a document needs a text beside it; a neutral one was added"
+            self._lacking.warn("TEXT_ADDED", said, "spec.messages")
+
+    def _groups(self, role: Role, part: Part, at: str) -> list[Group]:
+        if not isinstance(part, _ALLOWED[role]):
+            self._lacking.refuse(at, f"{_NAMES[type(part)]} in {role.value} messages")
+            return []
+        match part:
+            case Text():
+                return self._text(part, at)
+            case Media():
+                return self._marked(self._shelf.block(part, at), part.mark, at)
+            case ToolCall():
+                return self._call(part, at)
+            case ToolResult():
+                return self._result(part, at)
+            case Reasoning():
+                return self._reasoning(part, at)
+            case Refusal():
+                return self._text(Text(part.text), at)
+            case _:
+                assert_never(part)
+
+    def _text(self, part: Text, at: str) -> list[Group]:
+        if part.text.strip():
+            return self._marked({"text": part.text}, part.mark, at)
+        if part.text:  # the API refuses blank text as well as empty text
+            self._lacking.warn("EMPTY_DROPPED", "a text of white space only was left out", at)
+        if part.mark is not None:
+            said = "the cache mark of an empty text was left out"
+            self._lacking.warn("CACHE_MARK_DROPPED", said, f"{at}.prompt_cache")
+        return []
+
+    def _call(self, part: ToolCall, at: str) -> list[Group]:
+        arguments = json_object(part.arguments_json)
+        if arguments is None:
+            self._lacking.refuse(
+                f"{at}.tool_call.arguments_json",
+                "tool calls whose arguments are not a JSON object; send valid JSON text",
+            )
+            return []
+        name = self._tool_name(part.name, at)
+        self.called[name] = None
+        use: JsonObject = {"toolUseId": fitting_id(part.call_id), "name": name, "input": arguments}
+        return self._marked({"toolUse": use}, part.mark, at)
+
+    def _tool_name(self, name: str, at: str) -> str:
+        if _FIT.fullmatch(name):
+            return name
+        said = "the name of a tool was changed to the characters that the API takes"
+        self._lacking.warn("VALUE_CHANGED", said, f"{at}.tool_call.name")
+        return _NOT_IN_NAME.sub("_", name)[:64] or "tool"
+
+    def _result(self, part: ToolResult, at: str) -> list[Group]:
+        content: list[Json] = []
+        mark = part.mark
+        for k, inner in enumerate(part.parts):
+            where = f"{at}.tool_result.parts[{k}]"
+            if isinstance(inner, Media):
+                block = self._shelf.block(inner, where)
+                content += [block] if block else []
+            elif inner.text.strip():
+                content.append({"text": inner.text})
+            elif inner.text:
+                said = "a text of white space only was left out"
+                self._lacking.warn("EMPTY_DROPPED", said, where)
+            mark = inner.mark or mark  # a point cannot stand inside a result, only behind it
+        result: JsonObject = {"toolUseId": fitting_id(part.call_id), "content": content}
+        if part.is_error and self._family.result_status:
+            result["status"] = "error"
+        elif part.is_error:
+            self._lacking.drop(f"{at}.tool_result.is_error", "marking a tool result as an error")
+        return self._marked({"toolResult": result}, mark, at)
+
+    def _reasoning(self, part: Reasoning, at: str) -> list[Group]:
+        if part.provider != self._provider or not part.signature or not self._family.signed:
+            said = f"reasoning that this model at {self._provider} did not sign was left out"
+            self._lacking.warn("SIGNATURE_DROPPED", said, f"{at}.reasoning")
+            return []
+        if part.redacted:
+            content: JsonObject = {"redactedContent": base64.b64encode(part.signature).decode()}
+        else:
+            signature = part.signature.decode("utf-8", "replace")
+            content = {"reasoningText": {"text": part.text, "signature": signature}}
+        return [[{"reasoningContent": content}]]
+
+    def _marked(self, block: JsonObject | None, mark: CacheMark | None, at: str) -> list[Group]:
+        """A block, and the cache point behind it."""
+        if block is None:
+            return []
+        if mark is None:
+            return [[block]]
+        at = f"{at}.prompt_cache"
+        said = ""
+        if self._family.cache is Cache.NONE:
+            said = "the model has no prompt cache; a cache mark was left out"
+        elif self._marks == MAX_MARKS:
+            said = f"at most {MAX_MARKS} cache marks are sent; this one was left out"
+        if said:
+            self._lacking.warn("CACHE_MARK_DROPPED", said, at)
+            return [[block]]
+        self._marks += 1
+        return [[block, {"cachePoint": self._point(mark, at)}]]
+
+    def _point(self, mark: CacheMark, at: str) -> JsonObject:
+        point: JsonObject = {"type": "default"}
+        if mark.ttl_s is None:
+            return point
+        long = self._family.cache is Cache.LONG
+        if long:
+            point["ttl"] = "5m" if mark.ttl_s <= _FIVE_MINUTES_S else "1h"
+        longest_s, words = (_HOUR_S, "one hour") if long else (_FIVE_MINUTES_S, "five minutes")
+        if mark.ttl_s > longest_s:
+            said = f"the longest cache lifetime is {words}"
+            self._lacking.warn("VALUE_CLAMPED", said, f"{at}.ttl")
+        return point
+
+
+_NAMES: dict[type[Part], str] = {
+    Text: "text",
+    Media: "media",
+    ToolCall: "tool calls",
+    ToolResult: "tool results",
+    Reasoning: "reasoning",
+    Refusal: "refusals",
+}
+_ALLOWED: dict[Role, tuple[type[Part], ...]] = {
+    Role.SYSTEM: (Text,),
+    Role.USER: (Text, Media),
+    Role.ASSISTANT: (Text, ToolCall, Reasoning, Refusal),
+    Role.TOOL: (ToolResult,),
+}
+
+
+def json_object(text: str) -> JsonObject | None:
+    """The object that `text` spells, numbers and key order kept, or None."""
+    try:
+        value = _OBJECT.decode(text or "{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None
+    return value  # type: ignore[return-value] # a JSON decoder makes JSON values only
+
+
+def fitting_id(call_id: str) -> str:
+    """An id that the API takes: the same one, or always the same other one. No two meet."""
+    if _FIT.fullmatch(call_id):
+        return call_id
+    return "call_" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]

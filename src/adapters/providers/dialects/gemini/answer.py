@@ -1,0 +1,174 @@
+"""What whole and streamed answers share: usage, endings, calls, metadata."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from hexgate.adapters.providers import lenient
+from hexgate.adapters.providers.dialects.gemini.errors import bad, from_event
+from hexgate.adapters.providers.dialects.gemini.structs import (
+    Blob,
+    Body,
+    Chosen,
+    FileData,
+    FunctionCall,
+    Logprobs,
+)
+from hexgate.adapters.providers.dialects.gemini.structs import Usage as WireUsage
+from hexgate.adapters.providers.failures import invalid, word
+from hexgate.adapters.providers.lenient import UNSAID
+from hexgate.domain.answer import Finish, Logprob, Warned
+from hexgate.domain.chat import FileId, Inline, Media, ToolCall
+from hexgate.domain.errors import GatewayError
+from hexgate.domain.usage import Usage
+
+_BODY = msgspec.json.Decoder(Body)
+_USAGE = msgspec.json.Decoder(WireUsage)
+_LOGPROBS = msgspec.json.Decoder(Logprobs)
+_ENCODER = msgspec.json.Encoder()
+_FINISH = {
+    "STOP": Finish.STOP,
+    "MAX_TOKENS": Finish.LENGTH,
+    "CONTINUATION": Finish.PAUSED,
+    "SAFETY": Finish.CONTENT_FILTER,
+    "RECITATION": Finish.CONTENT_FILTER,
+    "BLOCKLIST": Finish.CONTENT_FILTER,
+    "PROHIBITED_CONTENT": Finish.CONTENT_FILTER,
+    "SPII": Finish.CONTENT_FILTER,
+    "MODEL_ARMOR": Finish.CONTENT_FILTER,
+    "IMAGE_SAFETY": Finish.CONTENT_FILTER,
+    "IMAGE_PROHIBITED_CONTENT": Finish.CONTENT_FILTER,
+    "IMAGE_RECITATION": Finish.CONTENT_FILTER,
+}
+UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
+# The answer is no answer; the same question may well get a better one.
+_BROKEN = ("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE")
+# The conversation that was sent is at fault.
+_REFUSED = ("MISSING_THOUGHT_SIGNATURE",)
+_PLAIN = ("STOP", "MAX_TOKENS")
+
+
+def decoded(provider: str, data: bytes) -> Body:
+    """A whole answer or a piece of one; raises what it reports, or BadResponse."""
+    try:
+        body = _BODY.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
+        raise bad(provider, "answered with something that is no answer") from broken
+    if body.error is not UNSAID:
+        raise from_event(provider, body.error)
+    return body
+
+
+def usage(raw: msgspec.Raw) -> Usage | None:
+    """Disjoint classes, or None when nothing usable is reported.
+
+    The wire leaves zeros out: where it does not count the answer, the total tells.
+    """
+    try:
+        wire = _USAGE.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    prompt = lenient.count(wire.prompt_token_count)
+    if prompt is None:
+        return None
+    tools = lenient.count(wire.tool_use_prompt_token_count) or 0
+    thoughts = lenient.count(wire.thoughts_token_count) or 0
+    said = lenient.count(wire.candidates_token_count)
+    total = lenient.count(wire.total_token_count)
+    if said is None and total is not None and total >= prompt + tools + thoughts:
+        said = total - prompt - tools - thoughts
+    if said is None:
+        return None
+    cached = min(prompt, lenient.count(wire.cached_content_token_count) or 0)
+    return Usage(
+        uncached_input=prompt - cached + tools,
+        cache_read=cached,
+        output=said + thoughts,
+        reasoning=thoughts,
+    )
+
+
+def finish(reason: str, *, calls: bool) -> Finish:
+    """The neutral reason; the wire says STOP after calls as well. What is not known is OTHER."""
+    found = _FINISH.get(reason, Finish.OTHER)
+    return Finish.TOOL_CALLS if calls and found is Finish.STOP else found
+
+
+def failure(provider: str, reason: str) -> GatewayError | None:
+    """The error that some reasons to end are, or None."""
+    if reason in _BROKEN:
+        return bad(provider, f"answered with something that it cannot read itself ({reason})")
+    return invalid(provider, 0, code=reason) if reason in _REFUSED else None
+
+
+def metadata(reason: str, beside: Mapping[str, Sequence[msgspec.Raw]]) -> str:
+    """What the contract has no field for, as a JSON object, or empty."""
+    extra: dict[str, object] = {
+        name: values[0] if len(values) == 1 else values for name, values in beside.items()
+    }
+    if reason not in _PLAIN:
+        extra["finishReason"] = reason
+    return _ENCODER.encode(extra).decode() if extra else ""
+
+
+def tool_call(provider: str, answer: str, position: int, call: FunctionCall) -> ToolCall:
+    """A call. Without an id it gets one made of what it says and of the answer's own id, which
+    sets it apart from the same call of an earlier answer, and the position from its neighbours.
+    """
+    if not call.name:
+        raise bad(provider, "answered with a tool call without a name")
+    try:
+        # Whole answers are laid out for people, down to the arguments.
+        arguments = msgspec.json.format(bytes(call.args), indent=-1).decode()
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as broken:
+        raise bad(provider, "answered with tool call arguments that are no text") from broken
+    if arguments == "null":
+        arguments = "{}"
+    if not arguments.startswith("{"):
+        raise bad(provider, "answered with tool call arguments that are no object")
+    if call.id:
+        return ToolCall(call.id, call.name, arguments)
+    seed = f"{answer}\n{position}\n{call.name}\n{arguments}"
+    digest = hashlib.sha256(seed.encode("utf-8", "surrogatepass")).hexdigest()
+    return ToolCall("call_" + digest[:24], call.name, arguments)
+
+
+def media(provider: str, blob: Blob) -> Media:
+    """What was drawn or spoken."""
+    try:
+        data = b64decode(blob.data.replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError as broken:
+        raise bad(provider, "answered with media that is no base64") from broken
+    return Media(blob.mime_type, Inline(data))
+
+
+def file(provider: str, found: FileData) -> Media:
+    """What was put into a file."""
+    return Media(found.mime_type, FileId(provider, found.file_uri))
+
+
+def logprobs(raw: msgspec.Raw) -> tuple[Logprob, ...]:
+    """One entry per token; odd ones are as good as none."""
+    try:
+        found = _LOGPROBS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()
+    tops = [step.candidates for step in found.top_candidates]
+    tops += [[]] * (len(found.chosen_candidates) - len(tops))
+    return tuple(
+        Logprob(chosen.token, chosen.log_probability, b"", tuple(map(_logprob, top)))
+        for chosen, top in zip(found.chosen_candidates, tops, strict=False)
+    )
+
+
+def dropped(kind: str) -> Warned:
+    """The warning for content that the contract has no word for."""
+    return Warned("CONTENT_DROPPED", f"the answer held {word(kind) or 'other'} content; dropped")
+
+
+def _logprob(wire: Chosen) -> Logprob:
+    return Logprob(wire.token, wire.log_probability)

@@ -1,0 +1,1 @@
+"""The wire of Azure OpenAI: chat completions with a filter around them."""

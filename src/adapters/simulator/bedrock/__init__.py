@@ -1,0 +1,1 @@
+"""Amazon Bedrock: the Converse API, embeddings and listings."""

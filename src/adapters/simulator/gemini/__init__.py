@@ -1,0 +1,1 @@
+"""The wires of Gemini: the Developer API and Vertex AI."""

@@ -1,0 +1,43 @@
+"""Conversations of every kind that a provider takes, for properties of more than one dialect."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from hexgate.domain.chat import Inline, Media, Message, Role, Text, ToolCall, ToolResult
+
+T = TypeVar("T")
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+TEXTS = WORDS.map(Text)
+PICTURES = st.binary(max_size=8).map(
+    lambda data: Media("image/png", Inline(b"\x89PNG\r\n\x1a\n" + data))
+)
+NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
+VALUES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | WORDS
+ARGUMENTS = st.dictionaries(WORDS, VALUES, max_size=3).map(json.dumps)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[Message, ...]:
+    """A system message or none, then turns in which every call has its result; the user ends."""
+    messages: list[Message] = []
+    if draw(st.booleans()):
+        messages.append(Message(Role.SYSTEM, some(draw, TEXTS)))
+    for turn in range(draw(st.integers(0, 3))):
+        messages.append(Message(Role.USER, some(draw, TEXTS | PICTURES)))
+        count = draw(st.integers(0, 3))
+        calls = tuple(ToolCall(f"c{turn}-{i}", draw(NAMES), draw(ARGUMENTS)) for i in range(count))
+        messages.append(Message(Role.ASSISTANT, (*some(draw, TEXTS), *calls)))
+        messages += [
+            Message(Role.TOOL, (ToolResult(call.call_id, some(draw, TEXTS)),)) for call in calls
+        ]
+    messages.append(Message(Role.USER, some(draw, TEXTS | PICTURES)))
+    return tuple(messages)
+
+
+def some(draw: st.DrawFn, parts: st.SearchStrategy[T]) -> tuple[T, ...]:
+    """One to three of them."""
+    return tuple(draw(st.lists(parts, min_size=1, max_size=3)))

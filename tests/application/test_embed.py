@@ -1,0 +1,203 @@
+"""One call, one vector for each input: recorded, embedded, settled, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hexgate.application.prepare import Defaults, Prepare
+from hexgate.domain.answer import PRICE_UNCERTAIN, Finish, Finished, Warned
+from hexgate.domain.call import CacheMode
+from hexgate.domain.catalog import Target
+from hexgate.domain.chat import Text
+from hexgate.domain.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    InvalidRequest,
+    Overloaded,
+    PriceUnknown,
+    SpendLimitExceeded,
+    StoreUnavailable,
+    TimedOut,
+    UnknownModel,
+    Unreachable,
+)
+from hexgate.domain.ledger import CallState
+from hexgate.domain.routing import Routes
+from hexgate.domain.usage import Usage
+from tests.application.desk import BrokenLedger, Catalog, Desk, FullLedger
+from tests.fakes import FakeClock, FakeProvider, Script
+
+SILENT = Finished(finish=Finish.STOP, usage=None, model="m")
+
+
+async def test_vectors_are_priced_and_settled_as_one_row_before_they_are_handed_out() -> None:
+    desk = Desk(FakeProvider())
+    done = await desk.embed(desk.embed_request("one", "three", "x"))
+    assert done.embedded.vectors == [[3.0], [5.0], [1.0]]
+    # FakeProvider reports a token for each text: 3 * 1,000.
+    assert done.receipt.cost.total_nanos == done.receipt.cost.input_nanos == 3_000
+    assert not done.receipt.cost.estimated
+    row = await desk.settlement()
+    assert (row.state, row.finish, row.cost) == (CallState.SETTLED, "", done.receipt.cost)
+    assert row.usage == Usage(uncached_input=3)
+    assert [one.request_id for one in row.attempts] == ["fake-1"]
+    assert [entry.intent.call_id for entry in await desk.ledger.recent("acme", 10)] == ["c1"]
+
+
+async def test_the_hold_is_the_input_alone_and_stands_before_the_provider_is_called() -> None:
+    gate = asyncio.Event()
+    desk = Desk(FakeProvider(gate=gate))
+    task = asyncio.create_task(desk.embed(desk.embed_request("Hello there", "four")))
+    await desk.leaf.entered.wait()
+    entry = await desk.entry()
+    # 3 tokens for eleven characters and 1 for four; no answer is written.
+    assert (entry.state, entry.intent.hold_nanos) == (CallState.PENDING, 4 * 1_000)
+    assert not entry.intent.streamed
+    assert desk.leaf.calls[0].worst_tokens == 4
+    gate.set()
+    await task
+
+
+async def test_without_a_ledger_no_provider_is_called() -> None:
+    desk = Desk(FakeProvider(), BrokenLedger())
+    with pytest.raises(StoreUnavailable):
+        await desk.embed(desk.embed_request())
+    assert desk.leaf.calls == []
+
+
+async def test_vectors_whose_outcome_cannot_be_written_are_not_handed_out() -> None:
+    desk = Desk(FakeProvider(), FullLedger())
+    with pytest.raises(StoreUnavailable) as caught:
+        await desk.embed(desk.embed_request())
+    assert caught.value.receipt is not None
+    assert caught.value.receipt.cost.total_nanos == 1_000
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "tokens"),
+    [
+        (Overloaded("busy", http_status=503), CallState.FAILED, 0),
+        (Unreachable("refused"), CallState.FAILED, 0),
+        (TimedOut("late"), CallState.FAILED, 3),
+        (DeadlineExceeded("late"), CallState.CANCELLED, 3),
+    ],
+)
+async def test_a_failure_is_settled_and_its_error_carries_the_receipt(
+    failure: GatewayError, state: CallState, tokens: int
+) -> None:
+    desk = Desk(FakeProvider(failure))
+    with pytest.raises(type(failure)) as caught:
+        await desk.embed(desk.embed_request())
+    row = await desk.settlement()
+    assert (row.state, row.failure, row.usage.input) == (state, failure.reason, tokens)
+    assert caught.value.receipt is not None
+    assert caught.value.receipt.cost == row.cost
+
+
+async def test_a_bug_in_an_adapter_still_settles_the_call() -> None:
+    desk = Desk(FakeProvider(RuntimeError("secret")))
+    with pytest.raises(RuntimeError):
+        await desk.embed(desk.embed_request())
+    assert (await desk.settlement()).failure == "INTERNAL"
+
+
+async def test_a_cancelled_call_is_charged_for_its_input_as_an_estimate() -> None:
+    desk = Desk(FakeProvider(gate=asyncio.Event()))
+    task = asyncio.create_task(desk.embed(desk.embed_request()))
+    await desk.leaf.entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    row = await desk.settlement()
+    assert row.state is CallState.CANCELLED
+    assert row.usage == Usage(uncached_input=3, estimated=True)
+
+
+async def test_missing_usage_is_estimated_and_said_to_be() -> None:
+    desk = Desk(FakeProvider(Script((SILENT,))))
+    receipt = (await desk.embed(desk.embed_request())).receipt
+    assert receipt.usage == Usage(uncached_input=3, estimated=True)
+    assert receipt.cost.estimated
+
+
+async def test_a_warning_about_the_price_makes_the_cost_an_estimate() -> None:
+    warned = Warned(PRICE_UNCERTAIN, "something else was asked for")
+    desk = Desk(FakeProvider(Script((warned,))))
+    done = await desk.embed(desk.embed_request())
+    assert done.warnings == (warned,)
+    assert (await desk.settlement()).cost == done.receipt.cost
+    assert (done.receipt.usage.estimated, done.receipt.cost.estimated) == (False, True)
+
+
+async def test_vectors_are_not_kept() -> None:
+    desk = Desk(FakeProvider(), mode=CacheMode.READ_WRITE)
+    for _ in range(2):
+        done = await desk.embed(desk.embed_request())
+        assert not done.receipt.cache_hit
+    assert len(desk.leaf.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"model": "nobody/x"}, UnknownModel),
+        ({"model": ""}, InvalidRequest),  # the default model writes
+        ({"max_cost_nanos": 2_999}, SpendLimitExceeded),
+        ({"max_cost_nanos": 1, "model": "fake/free"}, PriceUnknown),
+    ],
+)
+async def test_a_refused_request_reaches_neither_provider_nor_ledger(
+    fields: dict[str, Any], error: type[Exception]
+) -> None:
+    desk = Desk(FakeProvider(), defaults=Defaults(model="fake/house"))
+    with pytest.raises(error):
+        await desk.embed(desk.embed_request(**fields))
+    assert desk.leaf.calls == []
+    assert await desk.ledger.get("c1") is None
+
+
+async def test_a_bound_that_just_fits_lets_the_call_pass() -> None:
+    desk = Desk(FakeProvider())
+    assert await desk.embed(desk.embed_request(max_cost_nanos=3_000))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "tried"),
+    [
+        ("fake/m", {}, ["fake/m"]),
+        ("fake/m", {"fallback_models": ("other/n",)}, ["fake/m", "other/n"]),
+        ("house", {}, ["fake/a", "other/b"]),
+    ],
+)
+def test_only_targets_that_were_named_may_take_over(
+    model: str, options: dict[str, Any], tried: list[str]
+) -> None:
+    routes = Routes(
+        providers={"fake": "fake", "other": "fake"},
+        aliases={"house": (Target("fake", "a"), Target("other", "b"))},
+        fallbacks=(Target("other", "anything"),),
+    )
+    clock = FakeClock()
+    prepare = Prepare(routes, Catalog(), clock, Defaults())
+    request = Desk(FakeProvider()).embed_request(model=model, **options)
+    call = prepare.embed(request)
+    assert [f"{hop.provider}/{hop.model}" for hop in call.hops] == tried
+
+
+async def test_attempts_are_counted_against_the_callers_budget() -> None:
+    desk = Desk(FakeProvider())
+    await desk.embed(desk.embed_request(max_attempts=1))
+    assert desk.leaf.calls[0].attempts.left == 0
+
+
+async def test_what_is_asked_reaches_the_provider_as_it_is() -> None:
+    desk = Desk(FakeProvider())
+    request = desk.embed_request("  as it is ")
+    request = replace(request, spec=replace(request.spec, dimensions=8))
+    await desk.embed(request)
+    assert desk.leaf.calls[0].spec == request.spec
+    assert request.spec.inputs == ((Text("  as it is "),),)

@@ -1,0 +1,106 @@
+"""A cost that may not be the whole cost says so, in the receipt and in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hexgate.application.requests import ChatRequest
+from hexgate.application.stream import Ending
+from hexgate.domain.answer import PRICE_UNCERTAIN, Warned
+from hexgate.domain.call import CacheMode
+from hexgate.domain.chat import (
+    FileId,
+    Inline,
+    Media,
+    Message,
+    Part,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from hexgate.domain.receipt import Receipt
+from tests.application.desk import Desk, read
+from tests.fakes import FakeProvider, Script, script
+
+UNCERTAIN = Warned(PRICE_UNCERTAIN, "the price of a search is not known", "spec.provider_options")
+OTHER = Warned("PARAM_DROPPED", "dropped", "spec.params.top_k")
+
+
+async def receipt_of(desk: Desk, request: ChatRequest, streamed: bool) -> Receipt:
+    """What the call came to, as the ledger has it too."""
+    if not streamed:
+        receipt = (await desk.complete(request)).receipt
+    else:
+        *_, ending = await read(desk, request)
+        assert isinstance(ending, Ending)
+        receipt = ending.receipt
+    assert (await desk.settlement()).cost == receipt.cost
+    return receipt
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("warned", "estimated"), [(UNCERTAIN, True), (OTHER, False)])
+async def test_a_warning_about_the_price_makes_the_cost_an_estimate(
+    warned: Warned, estimated: bool, streamed: bool
+) -> None:
+    desk = Desk(FakeProvider(Script((warned, *script("one two").chunks))))
+    receipt = await receipt_of(desk, desk.request(), streamed)
+    assert (receipt.cost.estimated, receipt.cost.total_nanos) == (estimated, 14_000)
+    # The tokens are as the provider reported them.
+    assert not receipt.usage.estimated
+
+
+async def test_an_answer_from_the_cache_costs_exactly_nothing() -> None:
+    leaf = FakeProvider(Script((UNCERTAIN, *script("one two").chunks)))
+    desk = Desk(leaf, mode=CacheMode.READ_WRITE)
+    await desk.complete(desk.request())
+    hit = await desk.complete(desk.request())
+    assert hit.warnings == (UNCERTAIN,)
+    assert (hit.receipt.cache_hit, hit.receipt.cost.estimated) == (True, False)
+
+
+SOUND = Media("audio/wav", Inline(b"RIFF"))
+IMAGE = Media("image/png", Inline(b"PNG"))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("model", "part", "estimated"),
+    [
+        ("fake/listens", Text("text alone"), False),
+        ("fake/listens", IMAGE, False),
+        ("fake/listens", SOUND, True),
+        ("fake/listens", Media("Audio/MPEG", Inline(b"ID3")), True),
+        ("fake/listens", Media("", FileId("fake", "f1")), True),  # it may be audio
+        ("fake/m", SOUND, False),
+    ],
+)
+async def test_media_that_cost_something_else_than_text_make_the_cost_an_estimate(
+    model: str, part: Part, estimated: bool, streamed: bool
+) -> None:
+    desk = Desk(FakeProvider("one two"))
+    request = desk.request(model=model)
+    messages = (*request.spec.messages, Message(Role.USER, (part,)))
+    request = replace(request, spec=replace(request.spec, messages=messages))
+    assert (await receipt_of(desk, request, streamed)).cost.estimated is estimated
+
+
+async def test_media_of_a_tools_result_count_too() -> None:
+    desk = Desk(FakeProvider())
+    request = desk.request(model="fake/listens")
+    asked = Message(Role.ASSISTANT, (ToolCall("c1", "record", "{}"),))
+    told = Message(Role.TOOL, (ToolResult("c1", (SOUND,)),))
+    messages = (*request.spec.messages, asked, told)
+    request = replace(request, spec=replace(request.spec, messages=messages))
+    assert (await desk.complete(request)).receipt.cost.estimated
+
+
+@pytest.mark.parametrize(("part", "estimated"), [(SOUND, True), (IMAGE, False)])
+async def test_embedded_media_count_too(part: Media, estimated: bool) -> None:
+    desk = Desk(FakeProvider())
+    request = desk.embed_request(model="fake/listens")
+    request = replace(request, spec=replace(request.spec, inputs=((Text("a"),), (part,))))
+    assert (await desk.embed(request)).receipt.cost.estimated is estimated
