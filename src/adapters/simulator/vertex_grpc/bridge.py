@@ -8,6 +8,11 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from aiohttp.http_exceptions import (
+    ContentLengthError,
+    HttpProcessingError,
+    TransferEncodingError,
+)
 from yarl import URL
 
 from hexgate.adapters.framing.sse import SseReader
@@ -77,6 +82,14 @@ class Bridge:
         return self._session.post(
             url, data=body, headers={**headers, "Content-Type": "application/json"}
         )
+
+
+def senseless(failure: Exception) -> bool:
+    """Whether an answer came that is no HTTP, and not one that was cut off."""
+    if isinstance(failure.__cause__, (ContentLengthError, TransferEncodingError)):
+        return False
+    kinds = (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, HttpProcessingError)
+    return isinstance(failure, kinds)
 
 
 def _events(reader: SseReader, piece: bytes) -> list[bytes]:

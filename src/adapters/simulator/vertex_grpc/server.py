@@ -9,11 +9,14 @@ from typing import Any, NoReturn, Self
 
 import aiohttp
 import grpc
+from aiohttp.http_exceptions import HttpProcessingError
 
 from hexgate.adapters.simulator.server import Simulator
-from hexgate.adapters.simulator.vertex_grpc.bridge import Bridge
-from hexgate.adapters.simulator.vertex_grpc.methods import METHODS, Method
+from hexgate.adapters.simulator.vertex_grpc.bridge import Bridge, senseless
+from hexgate.adapters.simulator.vertex_grpc.methods import METHODS, NONSENSE, Method
 from hexgate.adapters.simulator.vertex_grpc.statuses import BROKEN, Aborted
+
+_FAILURES = (Aborted, aiohttp.ClientError, HttpProcessingError, OSError)
 
 
 class VertexGrpc:
@@ -78,7 +81,9 @@ def _one(bridge: Bridge, method: Method) -> Any:
     async def answer(data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         try:
             return await bridge.one(method, data, context.invocation_metadata() or ())
-        except (Aborted, aiohttp.ClientError, OSError) as failure:
+        except _FAILURES as failure:
+            if senseless(failure):
+                return NONSENSE
             await _abort(context, failure)
 
     return answer
@@ -93,8 +98,11 @@ def _many(bridge: Bridge, method: Method) -> Any:
             async with aclosing(messages):
                 async for message in messages:
                     yield message
-        except (Aborted, aiohttp.ClientError, OSError) as failure:
-            await _abort(context, failure)
+        except _FAILURES as failure:
+            if senseless(failure):
+                yield NONSENSE
+            else:
+                await _abort(context, failure)
 
     return answer
 
