@@ -10,8 +10,9 @@ from dataclasses import replace
 from hexgate.domain.answer import Completion, Finish, Finished, ToolCallDelta, UsageUpdate, Warned
 from hexgate.domain.assemble import Assembler
 from hexgate.domain.call import ChatCall, EmbedCall
-from hexgate.domain.chat import Inline, Media, Message, Part, Reasoning, Role, Text, ToolCall
+from hexgate.domain.chat import Inline, Media, Message, Reasoning, Role, Text, ToolCall
 from hexgate.ports.provider import Provider
+from tests.contracts.provider import said
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
 LINK = "https://files.test/a.png"
@@ -44,18 +45,10 @@ async def both(provider: Provider, call: ChatCall) -> Completion:
     """The answer, which has to be the same whole and streamed."""
     whole = await provider.complete(call)
     again, _ = await streamed(provider, call)
-    assert _anonymous(again) == _anonymous(whole)
+    assert said(again.parts) == said(whole.parts)
     assert again.finish is whole.finish
     assert {w.code for w in again.warnings} == {w.code for w in whole.warnings}
     return whole
-
-
-def _anonymous(answer: Completion) -> list[Part]:
-    """The parts without what each answer may have of its own: identifiers, and signatures that come
-    where they come.
-    """
-    shown = [part for part in answer.parts if not isinstance(part, Reasoning) or part.text]
-    return [replace(part, call_id="") if isinstance(part, ToolCall) else part for part in shown]
 
 
 def text_of(answer: Completion) -> str:

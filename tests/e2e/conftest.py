@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,9 +32,15 @@ class Gateway:
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Serves the provider `sim` alone; ends by SIGTERM and must then exit with 0."""
-    home = tmp_path_factory.mktemp("gateway")
-    command = [sys.executable, "-m", "hexgate", "serve"]
+    """Serves the provider `sim` alone."""
+    with serving(tmp_path_factory.mktemp("gateway")) as found:
+        yield found
+
+
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator[Gateway]:
+    """A gateway started in the folder `home`; ends by SIGTERM and must then exit with 0."""
+    command = [sys.executable, "-m", "hexgate", "serve", *options]
     command += ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
     # A bare environment and an empty folder: no provider key, .env or database of the developer.
     # An Ollama that happens to run here is not asked either.

@@ -11,9 +11,10 @@ import msgspec
 
 from hexgate.adapters.providers.failures import timed_out, too_large
 from hexgate.adapters.providers.transports import vertex_faults as faults
+from hexgate.adapters.providers.transports.google import GoogleToken
 from hexgate.adapters.providers.transports.vertex_client import Asked, asked, text
 from hexgate.adapters.providers.transports.vertex_lines import Line, Lines
-from hexgate.adapters.providers.wire import Credential, WireRequest, WireResponse
+from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.domain.call import Timeouts
 from hexgate.domain.errors import Unreachable
 
@@ -28,7 +29,7 @@ class VertexTransport:
     """
 
     def __init__(
-        self, lines: Lines, credential: Credential, *, provider: str, max_body_bytes: int
+        self, lines: Lines, credential: GoogleToken, *, provider: str, max_body_bytes: int
     ) -> None:
         self._lines = lines
         self._credential = credential
@@ -77,8 +78,7 @@ class VertexTransport:
     async def aclose(self) -> None:
         """Close the connections, and those over which tokens came."""
         await self._lines.aclose()
-        if (close := getattr(self._credential, "aclose", None)) is not None:
-            await close()
+        await self._credential.aclose()
 
     async def _metadata(self, request: WireRequest) -> Sequence[tuple[str, str]]:
         proof = await self._credential.headers(request.method, request.path, b"")

@@ -20,6 +20,7 @@ from hexgate.adapters.simulator import Fault, Simulator
 from hexgate.domain.answer import Chunk, Completion
 from hexgate.domain.call import Timeouts
 from hexgate.domain.chat import Inline, Media, Message, Role, Text, ToolCall, ToolResult
+from hexgate.domain.embed import Embedded
 from hexgate.domain.errors import (
     GatewayError,
     ModelGone,
@@ -164,7 +165,7 @@ async def test_a_conversation_with_calls_goes_on(ways: Both) -> None:
 async def test_both_transports_give_the_same_vectors(ways: Both, model: str) -> None:
     call = fakes.embed_call("one", "two", model=model)
     call = dataclasses.replace(call, spec=dataclasses.replace(call.spec, model=model, dimensions=8))
-    found = []
+    found: list[Embedded | None] = []
     for provider in (ways.http, ways.sdk):
         try:
             found.append(dataclasses.replace(await provider.embed(call), request_id=""))
@@ -184,7 +185,8 @@ async def test_the_credential_is_checked_without_cost(ways: Both) -> None:
 
 
 FAULTS = [fault.value for fault in Fault if not fault.value.startswith(("hang", "slow"))]
-# A status of HTTP alone has no code of its own; a bridge that loses the connection to its model says so, and the connection to it stands.
+# A status of HTTP alone has no code of its own. A bridge that loses the connection to its model
+# says so, and the connection to it stands.
 OTHERWISE = {
     "html-502": {ProviderFailed, Overloaded},
     "cut-mid-stream": {Unreachable, Overloaded},
