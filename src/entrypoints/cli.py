@@ -9,12 +9,16 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import hexgate
+
+if TYPE_CHECKING:
+    from hexgate.adapters.simulator import Simulator
 
 app = typer.Typer(
     name="hexgate",
@@ -80,22 +84,36 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
     pace_ms: Annotated[float, typer.Option(help="Milliseconds between pieces of text.")] = 20.0,
     fault_rate: Annotated[float, typer.Option(help="Share of requests that fail, 0 to 1.")] = 0.0,
+    vertex_grpc_port: Annotated[
+        int | None,
+        typer.Option(help="Port of Vertex AI's gRPC API as well; needs hexgate[vertex-sdk]."),
+    ] = None,
 ) -> None:
-    """Run the provider simulator: OpenAI, Anthropic and Ollama on one port."""
+    """Run the provider simulator: it speaks as every vendor does, all on one port."""
     from hexgate.adapters.simulator import Simulator
 
     async def run() -> None:
         simulator = Simulator(
             seed=seed, host=host, port=port, pace_s=pace_ms / 1000, fault_rate=fault_rate
         )
-        async with simulator:
-            typer.echo(f"openai     {simulator.openai_url}")
-            typer.echo(f"anthropic  {simulator.anthropic_url}")
-            typer.echo(f"ollama     {simulator.ollama_url}")
+        async with simulator, AsyncExitStack() as stack:
+            urls = simulator.urls
+            if vertex_grpc_port is not None:
+                urls["vertex-grpc"] = await _vertex_grpc(simulator, host, vertex_grpc_port, stack)
+            for kind, url in urls.items():
+                typer.echo(f"{kind:<11} {url}")
             sys.stdout.flush()
             await _until_signal()
 
     _run(run())
+
+
+async def _vertex_grpc(simulator: Simulator, host: str, port: int, stack: AsyncExitStack) -> str:
+    try:
+        from hexgate.adapters.simulator.vertex_grpc import VertexGrpc
+    except ImportError as missing:
+        _fail(f"--vertex-grpc-port needs {missing.name}; install hexgate[vertex-sdk]")
+    return (await stack.enter_async_context(VertexGrpc(simulator, host=host, port=port))).url
 
 
 @app.command()

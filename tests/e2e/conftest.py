@@ -38,13 +38,17 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[Gateway]:
+def serving(home: Path, *options: str, **variables: str) -> Iterator[Gateway]:
     """A gateway started in the folder `home`; ends by SIGTERM and must then exit with 0."""
     command = [sys.executable, "-m", "hexgate", "serve", *options]
     command += ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
     # A bare environment and an empty folder: no provider key, .env or database of the developer.
     # An Ollama that happens to run here is not asked either.
-    bare = {"PATH": os.environ["PATH"], "HOME": str(home), "DEFAULT_LLM_PROVIDER": "sim"}
+    bare = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "DEFAULT_LLM_PROVIDER": "sim",
+    } | variables
     with (
         (home / "stderr").open("w") as errors,
         subprocess.Popen(

@@ -52,19 +52,10 @@ WIRES = (
 @asynccontextmanager
 async def said(wire: Wire, simulator: Simulator) -> AsyncIterator[dict[str, Any]]:
     """What the configuration of a provider of this wire says, its kind and transport included."""
-    urls = {
-        "anthropic": simulator.anthropic_url,
-        "azure": simulator.azure_url,
-        "bedrock": simulator.bedrock_url,
-        "cohere": simulator.cohere_url,
-        "gemini": simulator.gemini_url,
-        "ollama": simulator.ollama_url,
-        "vertex": simulator.vertex_url,
-    }
     found: dict[str, Any] = {
         "kind": wire.kind,
         "transport": wire.transport,
-        "base_url": urls.get(wire.kind, simulator.openai_url),
+        "base_url": simulator.urls.get(wire.kind, simulator.openai_url),
     }
     async with AsyncExitStack() as stack:
         if wire.kind == "bedrock":

@@ -135,6 +135,20 @@ class Simulator:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
+    def urls(self) -> dict[str, str]:
+        """The base URL for each kind of provider."""
+        return {
+            "openai": self.openai_url,
+            "anthropic": self.anthropic_url,
+            "azure": self.azure_url,
+            "cohere": self.cohere_url,
+            "gemini": self.gemini_url,
+            "vertex": self.vertex_url,
+            "bedrock": self.bedrock_url,
+            "ollama": self.ollama_url,
+        }
+
+    @property
     def openai_url(self) -> str:
         """The base URL for OpenAI's client."""
         return self.url + "/v1"

@@ -39,13 +39,17 @@ class RpcServer:
     """Plays the same steps for every call, whatever its method; bytes are messages."""
 
     steps: Sequence[Step]
+    trust: grpc.ServerCredentials | None = None
     calls: list[tuple[str, dict[str, str | bytes], bytes]] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         self.asked, self.gone, self.go = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.server = grpc.aio.server()
         self.server.add_generic_rpc_handlers((_Any(self),))
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        if self.trust is None:
+            self.port = self.server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = self.server.add_secure_port("127.0.0.1:0", self.trust)
         await self.server.start()
         return self
 
