@@ -109,8 +109,9 @@ class Account:
 
     def warned(self, warnings: Iterable[Warned]) -> None:
         """The answer came with these warnings; one of them may be about its price."""
-        if any(warned.code == PRICE_UNCERTAIN for warned in warnings):
-            self._uncertain = True
+        for warned in warnings:
+            if warned.code == PRICE_UNCERTAIN:
+                self._uncertain = True
 
     async def settle(
         self, state: CallState, *, finish: Finish | None = None, failure: str = ""

@@ -47,8 +47,9 @@ def serve(
 ) -> None:
     """Run the gateway until SIGTERM or SIGINT.
 
-    Without a configuration it offers the provider `sim`, which needs no key. With OPENAI_API_KEY,
-    ANTHROPIC_API_KEY or a reachable Ollama it uses those.
+    Without a configuration it uses the vendors whose usual variables are set, such as
+    OPENAI_API_KEY, and a reachable Ollama; where there is none, the provider `sim`, which needs no
+    key.
     """
     from hexgate.entrypoints import logs
     from hexgate.entrypoints.config.errors import ConfigError

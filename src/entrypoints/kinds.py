@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self, get_args
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hexgate.entrypoints.fields import (
     API_VERSION,
@@ -101,11 +102,18 @@ class Ollama(Provider):
     transport: OwnTransport = "http"
 
 
+def _endpoint(url: str) -> str:
+    """As the vendor's portal also shows it, with the path of an API, every request would fail."""
+    if "/openai" in urlsplit(url).path:
+        raise expected("the endpoint alone, without /openai and what follows it")
+    return url
+
+
 class Azure(Provider):
     """Azure OpenAI; a model is called by the name of its deployment."""
 
     kind: Literal["azure"]
-    base_url: Url = Field(
+    base_url: Annotated[Url, AfterValidator(_endpoint)] = Field(
         description="The endpoint of the resource, a URL: https://NAME.openai.azure.com."
     )
     api_key: MaybeSecret = Field(

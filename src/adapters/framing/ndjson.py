@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from hexgate.domain.errors import BadResponse
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -16,10 +18,11 @@ class NdjsonReader:
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._size = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> Iterable[bytes]:
         """The lines that these bytes complete, without their ends; empty lines are left out.
 
-        Raises BadResponse when a line is larger than the bound.
+        Must be read out before the next call. Raises BadResponse, after the lines before it, when
+        a line is larger than the bound; then it must not be fed again.
         """
         if b"\n" not in data:
             self._keep(data)
@@ -31,9 +34,17 @@ class NdjsonReader:
         lines = data.split(b"\n")
         rest = lines.pop()
         if len(data) > self._max:
-            self._check(max(map(len, lines)))
+            return self._measured(lines, rest)
         self._keep(rest)
         return [line for line in map(_stripped, lines) if line]
+
+    def _measured(self, lines: list[bytes], rest: bytes) -> Iterator[bytes]:
+        """The same one by one, so that those before one that is too large are not lost."""
+        for line in lines:
+            self._check(len(line))
+            if stripped := _stripped(line):
+                yield stripped
+        self._keep(rest)
 
     def _keep(self, piece: bytes) -> None:
         if piece:

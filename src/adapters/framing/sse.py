@@ -3,10 +3,14 @@
 Theory of operation. Every line end becomes a line feed first, so only one kind is left to look
 for. A reader between two events takes the usual block, one `data: ` line and an empty line, with a
 single `split`; whatever else a block holds goes line by line. Between calls only the unfinished
-line and the finished lines of the unfinished event are kept, so no byte is looked at twice.
+line and the finished lines of the unfinished event are kept, so no byte is looked at twice. Bytes
+that are too few to pass the bound are not measured; others give their events one by one, so that
+those before one that is too large are not lost.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from hexgate.domain.errors import BadResponse
 
@@ -28,10 +32,11 @@ class SseReader:
         self._after_return = False
         self._head: bytes | None = b""  # the first bytes, until they are known to be no mark
 
-    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+    def feed(self, data: bytes) -> Iterable[tuple[bytes, bytes]]:
         """The events that these bytes complete: name, empty for the default, and data.
 
-        Raises BadResponse when a line or an event is larger than the bound.
+        Must be read out before the next call. Raises BadResponse, after the events before it, when
+        a line or an event is larger than the bound; then it must not be fed again.
         """
         if self._plain(data):
             self._head = None
@@ -47,6 +52,8 @@ class SseReader:
             data = b"".join((*self._line, data))
             self._line.clear()
             self._line_size = 0
+        if self._size + len(data) > self._max:
+            return self._measured(data)
         return self._events(data)
 
     def _plain(self, data: bytes) -> bool:
@@ -57,15 +64,15 @@ class SseReader:
             and data.endswith(b"\n\n")
             and b"\r" not in data
             and len(data) <= self._max
-            and not (self._line or self._data or self._name or self._head or self._after_return)
+            and not (self._line or self._size or self._head or self._after_return)
         )
 
     def _events(self, data: bytes) -> list[tuple[bytes, bytes]]:
         events: list[tuple[bytes, bytes]] = []
-        blocks = [] if self._data or self._name else data.split(b"\n\n")
+        blocks = [] if self._size else data.split(b"\n\n")
         tail = blocks.pop() if blocks else data
         for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block and len(block) <= self._max:
+            if block.startswith(b"data: ") and b"\n" not in block:
                 events.append((b"", block[6:]))
             else:
                 self._take(block.split(b"\n"), events)
@@ -75,6 +82,15 @@ class SseReader:
         self._take(lines, events)
         self._keep(rest)
         return events
+
+    def _measured(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            events: list[tuple[bytes, bytes]] = []
+            self._take((line,), events)
+            yield from events
+        self._keep(rest)
 
     def _take(
         self, lines: list[bytes] | tuple[bytes, ...], events: list[tuple[bytes, bytes]]

@@ -23,14 +23,19 @@ def pass_through(
 
     A key in `owned` is what the gateway answers for or bounds the price by, and is refused. One in
     `priced` changes what the call costs in a way that the price table does not know: it is passed
-    with a warning, and the cost is marked as an estimate.
+    with a warning, and the cost is marked as an estimate. Both are looked up in lower case: servers
+    written in Go do not tell `max_tokens` from `Max_Tokens`. What replaces something that the
+    request says as well is passed with a warning, too.
     """
+    owned, priced = frozenset(map(str.casefold, owned)), frozenset(map(str.casefold, priced))
     for key, value in call.spec.provider_options.get(provider, {}).items():
         path = f"spec.provider_options.{provider}.{key}"
-        if key in owned:
+        if key.casefold() in owned:
             lacking.refuse(path, f"setting {key} here: the gateway sets it from the request")
             continue
+        if key in payload and payload[key] != value:
+            lacking.warn("PARAM_REPLACED", f"{key} replaces what the request says of it", path)
         payload[key] = value
-        if key in priced:
+        if key.casefold() in priced:
             text = f"{key} may change the price, so the cost is an estimate"
             lacking.warn(PRICE_UNCERTAIN, text, path)

@@ -59,7 +59,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         until = parsedate_to_datetime(value or "")
         asked = parsedate_to_datetime(headers.get("date", ""))
         return max(0.0, (until - asked).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

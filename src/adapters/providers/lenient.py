@@ -32,6 +32,16 @@ def value(raw: msgspec.Raw) -> object:
     return found
 
 
+def number(said: object) -> int | None:
+    """A number of tokens, as `count`, from a value that has been decoded."""
+    return said if type(said) is int and 0 <= said <= MOST_TOKENS else None
+
+
+def fields(said: object) -> dict[str, object]:
+    """An object that has been decoded; an empty one for anything else."""
+    return said if isinstance(said, dict) else {}
+
+
 def text(raw: msgspec.Raw) -> str:
     """A text; empty where none was said."""
     found = value(raw)

@@ -107,7 +107,7 @@ def _until(text: str, date: str) -> float | None:
     try:
         until = datetime.fromisoformat(text)
         asked = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         return None

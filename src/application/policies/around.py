@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from hexgate.domain.answer import Completion
 from hexgate.domain.call import Call, ChatCall, EmbedCall
@@ -16,7 +16,11 @@ W = TypeVar("W", Completion, Embedded)
 
 
 class Around:
-    """Every attempt goes through `whole` or `opening`, and both of them through `attempt`."""
+    """Every attempt goes through `whole` or `opening`, and both of them through `attempt`.
+
+    What only passes on hands out the coroutine itself: five policies stand around each call, and a
+    frame that awaits another would cost every call its share.
+    """
 
     def __init__(self, inner: Provider) -> None:
         self._inner = inner
@@ -25,22 +29,22 @@ class Around:
         """One attempt of any kind, by `go`."""
         return await go(call)
 
-    async def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> W:
+    def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> Coroutine[Any, Any, W]:
         """One attempt whose answer comes in one piece, by `go`."""
-        return await self.attempt(call, go)
+        return self.attempt(call, go)
 
-    async def opening(self, call: ChatCall) -> Stream:
+    def opening(self, call: ChatCall) -> Coroutine[Any, Any, Stream]:
         """One attempt to start a stream."""
-        return await self.attempt(call, self._inner.open)
+        return self.attempt(call, self._inner.open)
 
-    async def complete(self, call: ChatCall) -> Completion:
+    def complete(self, call: ChatCall) -> Coroutine[Any, Any, Completion]:
         """See Provider."""
-        return await self.whole(call, self._inner.complete)
+        return self.whole(call, self._inner.complete)
 
-    async def open(self, call: ChatCall) -> Stream:
+    def open(self, call: ChatCall) -> Coroutine[Any, Any, Stream]:
         """See Provider."""
-        return await self.opening(call)
+        return self.opening(call)
 
-    async def embed(self, call: EmbedCall) -> Embedded:
+    def embed(self, call: EmbedCall) -> Coroutine[Any, Any, Embedded]:
         """See Provider."""
-        return await self.whole(call, self._inner.embed)
+        return self.whole(call, self._inner.embed)

@@ -28,6 +28,10 @@ class Variables:
         """Where a variable was set."""
         return self.places.get(name) or Place("environment", name)
 
+    def is_extra(self, name: str) -> bool:
+        """Whether a variable comes from a file, so that nobody else in the process sees it."""
+        return name in self.places
+
 
 def gather(environ: Mapping[str, str], dotenv: Path | None) -> Variables:
     """The variables of `environ`, and those of the file `dotenv` that `environ` does not set.

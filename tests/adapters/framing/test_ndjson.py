@@ -42,5 +42,13 @@ def test_more_than_the_bound_is_refused(pieces: list[bytes]) -> None:
         read(pieces, 64)
 
 
+@pytest.mark.parametrize("end", [b"x" * 65 + b"\n", b"x" * 65], ids=["whole", "unfinished"])
+def test_lines_before_one_that_is_too_large_are_given(end: bytes) -> None:
+    found: list[bytes] = []
+    with pytest.raises(BadResponse):
+        found.extend(NdjsonReader(64).feed(b"a\n\nb\r\n" + end))
+    assert found == [b"a", b"b"]
+
+
 def test_the_bound_is_on_each_line_not_on_all() -> None:
     assert read([b"0123456789\n" * 20], 10) == [b"0123456789"] * 20

@@ -90,6 +90,22 @@ def test_more_than_the_bound_is_refused(pieces: list[bytes]) -> None:
         read(pieces, 64)
 
 
+@pytest.mark.parametrize(
+    "end",
+    [b"data: " + b"x" * 70 + b"\n\n", b"data: " + b"x" * 70, b": " + b"x" * 70 + b"\n\n"],
+    ids=["a whole event", "an unfinished one", "a comment"],
+)
+def test_events_before_one_that_is_too_large_are_given(end: bytes) -> None:
+    found: list[Event] = []
+    with pytest.raises(BadResponse):
+        found.extend(SseReader(64).feed(b"data: 1\n\nevent: e\ndata: 2\n\n" + end))
+    assert found == [(b"", b"1"), (b"e", b"2")]
+
+
+def test_comments_between_events_do_not_add_up() -> None:
+    assert read([b": alive\n", b"data: 1\n\n"] * 20, 64) == [(b"", b"1")] * 20
+
+
 def test_the_bound_is_on_each_event_not_on_all() -> None:
     events = b"data: 0123456789\n\n" * 20
     assert read([events], 16) == [(b"", b"0123456789")] * 20

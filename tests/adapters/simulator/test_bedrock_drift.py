@@ -58,7 +58,7 @@ def service() -> Any:
     return botocore.session.Session().get_service_model("bedrock-runtime")
 
 
-@pytest.mark.parametrize(("struct", "name", "missing"), PAIRS, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("struct", "name", "missing"), PAIRS, ids=[pair[1] for pair in PAIRS])
 def test_a_request_has_the_members_of_its_shape(
     service: Any, struct: type[msgspec.Struct], name: str, missing: set[str]
 ) -> None:

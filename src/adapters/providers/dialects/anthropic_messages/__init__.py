@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hexgate.adapters.providers.dialects.anthropic_messages.answer import completion
+from hexgate.adapters.providers.dialects.anthropic_messages.content import linkable
 from hexgate.adapters.providers.dialects.anthropic_messages.errors import from_response
 from hexgate.adapters.providers.dialects.anthropic_messages.hosts import ANTHROPIC, Host, vertex
 from hexgate.adapters.providers.dialects.anthropic_messages.request import build
@@ -29,9 +30,9 @@ class AnthropicMessages:
         """See Dialect."""
         return build(call, self._provider, self._host, stream=stream)
 
-    def fetches(self, media: Media) -> bool:  # noqa: ARG002 - the same for all of them
-        """Whatever it can read at all, where the host takes links."""
-        return self._host.references
+    def fetches(self, media: Media) -> bool:
+        """Pictures and PDF, where the host takes links."""
+        return self._host.references and linkable(media)
 
     def check(self) -> WireRequest:
         """The list of models."""

@@ -77,7 +77,7 @@ def part(provider: str, block: Block) -> Part | None:
         case "redacted_thinking":
             return Reasoning("", block.data.encode(), provider, redacted=True)
         case "tool_use":
-            return ToolCall(block.id, block.name, arguments(provider, block))
+            return ToolCall(*named(provider, block), arguments(provider, block))
         case _:
             return None
 
@@ -168,12 +168,20 @@ def dropped(kind: str) -> Warned:
     return Warned("CONTENT_DROPPED", f"the answer held {word(kind) or 'other'} content; dropped")
 
 
+def named(provider: str, block: Block) -> tuple[str, str]:
+    """A call's id and name. Raises BadResponse where one is missing: nobody could answer it."""
+    if not block.id or not block.name:
+        raise bad(provider, "sent a tool call without a name or an id")
+    return block.id, block.name
+
+
 def arguments(provider: str, block: Block) -> str:
     """A tool's arguments as they were written. Raises BadResponse for bytes that are no text."""
     try:
-        return bytes(block.input).decode() or "{}"
+        written = bytes(block.input).decode()  # what is kept as it came was not looked into
     except UnicodeDecodeError:
         raise bad(provider, "sent arguments of a tool call that are no text") from None
+    return "{}" if written == "null" else written
 
 
 def bad(provider: str, what: str) -> BadResponse:

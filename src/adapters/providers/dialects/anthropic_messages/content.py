@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
-import msgspec
-
+from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
     CacheMark,
@@ -28,11 +26,15 @@ from hexgate.domain.chat import (
 from hexgate.domain.json import Json, JsonObject
 
 MAX_MARKS = 4
-_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_IMAGES = {
+    "image/jpeg": "image/jpeg",
+    "image/jpg": "image/jpeg",
+    "image/png": "image/png",
+    "image/gif": "image/gif",
+    "image/webp": "image/webp",
+}
 _PDF = "application/pdf"
 _FIVE_MINUTES_S, _HOUR_S = 300, 3600
-_NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
-_OBJECT = msgspec.json.Decoder(dict[str, object])
 
 
 class Translator:
@@ -113,12 +115,14 @@ class Translator:
                 assert_never(part)
 
     def _text(self, part: Text, at: str) -> list[JsonObject]:
-        if not part.text:  # the API refuses empty text blocks
-            if part.mark is not None:
-                said = "the cache mark of an empty text was left out"
-                self._lacking.warn("CACHE_MARK_DROPPED", said, f"{at}.prompt_cache")
-            return []
-        return [self._marked({"type": "text", "text": part.text}, part.mark, at)]
+        if part.text.strip():
+            return [self._marked({"type": "text", "text": part.text}, part.mark, at)]
+        if part.text:  # the API refuses blank text as well as empty text
+            self._lacking.warn("EMPTY_DROPPED", "a text of white space only was left out", at)
+        if part.mark is not None:
+            said = "the cache mark of an empty text was left out"
+            self._lacking.warn("CACHE_MARK_DROPPED", said, f"{at}.prompt_cache")
+        return []
 
     def _media(self, part: Media, at: str) -> list[JsonObject]:
         made = self._source(part, at)
@@ -134,15 +138,15 @@ class Translator:
         return [self._marked(block, part.mark, at)]
 
     def _source(self, part: Media, at: str) -> tuple[str, JsonObject] | None:
-        media_type = part.media_type.lower()
-        kind = _kind(part)
+        media_type, kind = _type(part), _kind(part)
         if not (self._references or isinstance(part.source, Inline)):
             self._lacking.refuse(f"{at}.media", "media by reference here; send the bytes")
             return None
         match part.source:
             case Inline(data) if media_type in (*_IMAGES, _PDF):
+                shape = _IMAGES.get(media_type, media_type)
                 encoded = base64.b64encode(data).decode()
-                return kind, {"type": "base64", "media_type": media_type, "data": encoded}
+                return kind, {"type": "base64", "media_type": shape, "data": encoded}
             case Inline(data) if media_type.startswith("text/"):
                 try:
                     text = data.decode()
@@ -150,7 +154,7 @@ class Translator:
                     self._lacking.refuse(f"{at}.media", "text documents that are not UTF-8")
                     return None
                 return kind, {"type": "text", "media_type": "text/plain", "data": text}
-            case Link(url) if media_type in ("", "image/*", *_IMAGES, _PDF):
+            case Link(url) if linkable(part):
                 return kind, {"type": "url", "url": url}
             case FileId(provider, file_id) if provider == self._provider:
                 return kind, {"type": "file", "file_id": file_id}
@@ -170,8 +174,8 @@ class Translator:
             return []
         block: JsonObject = {
             "type": "tool_use",
-            "id": _id(part.call_id),
-            "name": part.name,
+            "id": fitting_id(part.call_id),
+            "name": fitting_name(part.name, at, self._lacking),
             "input": arguments,
         }
         return [self._marked(block, part.mark, at)]
@@ -185,7 +189,7 @@ class Translator:
                     content += self._text(inner, where)
                 case Media():
                     content += self._media(inner, where)
-        block: JsonObject = {"type": "tool_result", "tool_use_id": _id(part.call_id)}
+        block: JsonObject = {"type": "tool_result", "tool_use_id": fitting_id(part.call_id)}
         if content:
             block["content"] = content
         if part.is_error:
@@ -242,13 +246,9 @@ _ALLOWED: dict[Role, tuple[type[Part], ...]] = {
 }
 
 
-def json_object(text: str) -> JsonObject | None:
-    """The object that `text` spells, numbers and key order kept, or None."""
-    try:
-        value = _OBJECT.decode(text or "{}")
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        return None
-    return value  # type: ignore[return-value] # a JSON decoder makes JSON values only
+def linkable(part: Media) -> bool:
+    """Whether the API fetches a link to this itself: pictures and PDF, no text."""
+    return _type(part) in ("", "image/*", *_IMAGES, _PDF)
 
 
 def _belongs(role: Role, part: Part) -> bool:
@@ -260,13 +260,12 @@ def _results_first(blocks: list[JsonObject]) -> list[Json]:
     return [*sorted(blocks, key=lambda block: block["type"] != "tool_result")]
 
 
+def _type(part: Media) -> str:
+    return part.media_type.lower().partition(";")[0].strip()
+
+
 def _kind(part: Media) -> str:
     if part.media_type:
-        return "image" if part.media_type.lower().startswith("image/") else "document"
+        return "image" if _type(part).startswith("image/") else "document"
     pdf = isinstance(part.source, Link) and part.source.url.lower().split("?")[0].endswith(".pdf")
     return "document" if pdf else "image"
-
-
-def _id(call_id: str) -> str:
-    """The API takes ids of letters, digits, `_` and `-`; other vendors mint others."""
-    return _NOT_IN_ID.sub("_", call_id)

@@ -13,9 +13,9 @@ from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
 from hexgate.adapters.providers.failures import (
     by_status,
     invalid,
-    retry_after_s,
     too_long,
     unserved,
+    wait_s,
     word,
 )
 from hexgate.adapters.providers.wire import WireResponse
@@ -67,7 +67,7 @@ def from_response(provider: str, response: WireResponse) -> GatewayError:
     if body is None:
         return by_status(provider, status, headers, request_id=request_id)
     fault, request_id = body.error, request_id or word(body.request_id)
-    known = _classified(provider, fault, status, request_id, retry_after_s(headers))
+    known = _classified(provider, fault, status, request_id, wait_s(status, headers))
     if known is not None:
         return known
     if wait := _retry_delay(fault):
@@ -115,7 +115,7 @@ def _error_code(fault: Fault) -> str:
 
 
 def _classified(
-    provider: str, fault: Fault, status: int, request_id: str, wait_s: float | None
+    provider: str, fault: Fault, status: int, request_id: str, wait: float | None
 ) -> GatewayError | None:
     code = _error_code(fault) or word(fault.type)
     said = fault.message.casefold()
@@ -132,5 +132,5 @@ def _classified(
         return None
     kinds, what = _KINDS[fault.type]
     return unserved(
-        kinds, provider, what, status=status, code=code, request_id=request_id, wait_s=wait_s
+        kinds, provider, what, status=status, code=code, request_id=request_id, wait_s=wait
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from hexgate.adapters.providers.dialects.anthropic_messages.content import Translator, json_object
+from hexgate.adapters.providers.claude.rules import Rules, beside_reasoning, rules
+from hexgate.adapters.providers.claude.thinking import amid_calls, think
+from hexgate.adapters.providers.dialects.anthropic_messages.content import Translator
 from hexgate.adapters.providers.dialects.anthropic_messages.hosts import Host
-from hexgate.adapters.providers.dialects.anthropic_messages.models import Rules, rules
-from hexgate.adapters.providers.dialects.anthropic_messages.thinking import OFF, think
 from hexgate.adapters.providers.extras import pass_through
+from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
@@ -49,6 +50,8 @@ _PRICED = frozenset(
         "container",
         "fallbacks",
         "billing_policy",
+        "compaction",
+        "context_management",
     )
 )
 
@@ -67,8 +70,8 @@ def build(call: ChatCall, provider: str, host: Host, *, stream: bool) -> WireReq
     if call.options.end_user_id:
         payload["metadata"] = {"user_id": call.options.end_user_id}
     _offer(payload, spec, known, lacking)
-    think(payload, spec, known, lacking)
-    _sample(payload, spec.params, known, lacking)
+    reasons = _reason(payload, turns, call, known, lacking)
+    _sample(payload, spec.params, known, lacking, reasons=reasons)
     _shape(payload, spec, known, lacking)
     _extend(payload, call, provider, lacking)
     old = known.old_version or any(name in payload for name in _SAMPLING)
@@ -82,7 +85,29 @@ def _going_on(spec: Spec, lacking: Lacking) -> None:
     lacking.refuse(f"spec.messages[{last}]", what)
 
 
-def _sample(payload: JsonObject, params: Params, known: Rules, lacking: Lacking) -> None:
+def _reason(
+    payload: JsonObject, turns: list[JsonObject], call: ChatCall, known: Rules, lacking: Lacking
+) -> bool:
+    """Add `thinking` and `output_config.effort` to a payload that has its tool choice."""
+    choice = payload.get("tool_choice")
+    said = think(
+        call.spec.thinking,
+        call.max_output_tokens,
+        known,
+        lacking,
+        forced=isinstance(choice, dict) and choice["type"] in ("any", "tool"),
+        amid_calls=amid_calls(turns, lambda block: block["type"]),
+    )
+    if said.thinking:
+        payload["thinking"] = said.thinking
+    if said.effort:
+        payload["output_config"] = {"effort": said.effort}
+    return said.reasons
+
+
+def _sample(
+    payload: JsonObject, params: Params, known: Rules, lacking: Lacking, *, reasons: bool
+) -> None:
     for name, value, what in (
         ("seed", params.seed, "a seed"),
         ("presence_penalty", params.presence_penalty, "a presence penalty"),
@@ -98,12 +123,10 @@ def _sample(payload: JsonObject, params: Params, known: Rules, lacking: Lacking)
     ):
         if value is not None:
             asked.append((name, value))
-    thinking = payload.get("thinking")
-    thinks = isinstance(thinking, dict) and thinking["type"] not in OFF
     for name, value in asked:
         if not known.sampling:
             lacking.drop(f"spec.params.{name}", name)
-        elif thinks:
+        elif reasons and not beside_reasoning(name, value):
             lacking.drop(f"spec.params.{name}", f"{name} together with reasoning")
         elif name == "top_p" and "temperature" in payload and not known.sampling_pair:
             lacking.drop("spec.params.top_p", "top_p together with temperature")

@@ -118,7 +118,7 @@ class _Answer:
                 self.parts.reasoning(block.thinking or "")
                 self._sign(block.signature)
             case "tool_use":
-                self.parts.call(block.id, block.name)
+                self.parts.call(*answer.named(self._provider, block))
             case "redacted_thinking":
                 if (part := answer.part(self._provider, block)) and not answer.empty(part):
                     self.parts.whole(part)

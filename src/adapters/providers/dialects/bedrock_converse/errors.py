@@ -12,9 +12,9 @@ from hexgate.adapters.providers.dialects.bedrock_converse.structs import Fault
 from hexgate.adapters.providers.failures import (
     by_status,
     invalid,
-    retry_after_s,
     too_long,
     unserved,
+    wait_s,
     word,
 )
 from hexgate.adapters.providers.wire import WireResponse
@@ -126,7 +126,7 @@ def _known(
         status=status,
         code=code,
         request_id=headers.get("x-amzn-requestid", ""),
-        wait_s=None if kind is _SPENT else retry_after_s(headers),
+        wait_s=None if kind is _SPENT else wait_s(status, headers),
     )
 
 

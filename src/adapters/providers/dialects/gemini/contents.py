@@ -37,7 +37,10 @@ from hexgate.domain.json import Json, JsonObject
 # page on thought signatures.
 NO_SIGNATURE = "skip_thought_signature_validator"
 _FILES = "https://generativelanguage.googleapis.com/v1beta/"
-_KINDS = ("image/", "audio/", "video/", "text/", "application/pdf", "application/json")
+_KINDS = (
+    *("image/", "audio/", "video/", "text/", "application/pdf", "application/json"),
+    *("application/xml", "application/rtf", "application/x-javascript", "application/x-python"),
+)
 _OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 
 
@@ -74,9 +77,9 @@ class Contents:
 
     def all(self, messages: Sequence[Message]) -> list[Json]:
         """The turns, oldest first; results that follow each other are one turn, in the order of
-        their calls.
+        their calls, and so is what the model said: it is refused to call after its own turn.
         """
-        turns: list[Json] = []
+        turns: list[JsonObject] = []
         results: list[tuple[int, JsonObject]] = []
         for i, message in enumerate(messages):
             path = f"spec.messages[{i}]"
@@ -89,13 +92,14 @@ class Contents:
             turns += _in_order(results)
             results = []
             parts = list(self._parts(path, message.parts))
-            if parts:
-                side = "model" if message.role is Role.ASSISTANT else "user"
-                turns.append({"role": side, "parts": [*parts]})
-            else:
+            if not parts:
                 self._once("EMPTY_DROPPED", "takes no message without content; left out", path)
+            elif message.role is Role.ASSISTANT:
+                _go_on(turns, parts)
+            else:
+                turns.append({"role": "user", "parts": [*parts]})
         turns += _in_order(results)
-        return turns
+        return [*turns]
 
     def _parts(self, path: str, parts: tuple[Part, ...]) -> Iterator[JsonObject]:
         held = ""  # the signature of the next part
@@ -241,7 +245,17 @@ def _signed(part: JsonObject, signature: str) -> JsonObject:
     return {**part, "thoughtSignature": signature} if signature else part
 
 
-def _in_order(results: list[tuple[int, JsonObject]]) -> list[Json]:
+def _go_on(turns: list[JsonObject], said: list[JsonObject]) -> None:
+    """The model speaks, or speaks on."""
+    if not turns or turns[-1]["role"] != "model":
+        turns.append({"role": "model", "parts": [*said]})
+        return
+    before = turns[-1]["parts"]
+    assert isinstance(before, list)
+    before += said
+
+
+def _in_order(results: list[tuple[int, JsonObject]]) -> list[JsonObject]:
     if not results:
         return []
     placed = sorted(results, key=lambda result: result[0])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
-from hexgate.adapters.providers.dialects.gemini.structs import Fault, FaultBody
+from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.failures import (
     by_status,
     invalid,
@@ -31,10 +33,7 @@ from hexgate.domain.errors import (
     Unserved,
 )
 
-_BODY: msgspec.json.Decoder[FaultBody | list[FaultBody]] = msgspec.json.Decoder(
-    FaultBody | list[FaultBody]
-)
-_FAULT = msgspec.json.Decoder(Fault)
+Details: TypeAlias = tuple[dict[str, object], ...]
 _KEY = (CredentialRejected, "rejected the gateway's credential; check its key")
 _SPENT = (QuotaExhausted, "reports that the gateway's account is out of quota")
 # The canonical codes of google.rpc. What is not here is told by the HTTP status.
@@ -61,8 +60,23 @@ _REASONS: dict[str, tuple[type[Unserved], str]] = {
 }
 _INVALID = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE")
 # The API has no code for this, so its wording is all there is to go by.
-_TOO_LONG = re.compile(r"input token count.* exceeds the maximum|maximum number of tokens allowed")
+_TOO_LONG = re.compile(
+    r"input token count[^a-z]{1,40}exceeds the maximum|maximum number of tokens allowed"
+)
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An error as google.rpc.Status says it: `status` is stable, the wording is not.
+
+    What is odd about one is as good as not said.
+    """
+
+    code: int = 0
+    message: str = ""
+    status: str = ""
+    details: Details = ()
 
 
 def from_response(provider: str, response: WireResponse) -> GatewayError:
@@ -71,7 +85,10 @@ def from_response(provider: str, response: WireResponse) -> GatewayError:
     The body may be a list of one.
     """
     headers, status = response.headers, response.status
-    fault = _fault(response.body)
+    said = lenient.value(msgspec.Raw(response.body))
+    if isinstance(said, list) and said:
+        said = said[0]
+    fault = _fault(said.get("error") if isinstance(said, dict) else None)
     known = _known(provider, fault, status, headers)
     if known is not None:
         return known
@@ -82,11 +99,11 @@ def from_response(provider: str, response: WireResponse) -> GatewayError:
 
 def from_event(provider: str, raw: msgspec.Raw) -> GatewayError:
     """The meaning of an error that came with a status of 200."""
-    try:
-        fault = _FAULT.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    said = lenient.value(raw)
+    if not isinstance(said, dict):
         return bad(provider, "sent an error that makes no sense")
-    status = fault.code if fault.code is not None and 400 <= fault.code <= 599 else 0
+    fault = _fault(said)
+    status = fault.code if 400 <= fault.code <= 599 else 0
     known = _known(provider, fault, status, {})
     if known is not None:
         return known
@@ -110,7 +127,7 @@ def filtered(provider: str, code: str) -> ContentFiltered:
 def _known(
     provider: str, fault: Fault, status: int, headers: Mapping[str, str]
 ) -> GatewayError | None:
-    code, details = word(fault.status), fault.details or []
+    code, details = word(fault.status), fault.details
     reason = next(iter(_texts(details, "ErrorInfo", "reason")), "")
     if code in _INVALID and reason not in _REASONS:
         if _TOO_LONG.search(fault.message.casefold()):
@@ -135,7 +152,7 @@ def _known(
     )
 
 
-def _for_a_day(details: list[dict[str, object]]) -> bool:
+def _for_a_day(details: Details) -> bool:
     """Whether the limit that was hit is that of a day: waiting a while does not help."""
     limits = [*_texts(details, "ErrorInfo", "quota_limit", within="metadata")]
     for violation in _listed(details, "QuotaFailure", "violations"):
@@ -143,46 +160,53 @@ def _for_a_day(details: list[dict[str, object]]) -> bool:
     return any("perday" in name.casefold() for name in limits)
 
 
-def _wait_s(details: list[dict[str, object]], headers: Mapping[str, str]) -> float | None:
+def _wait_s(details: Details, headers: Mapping[str, str]) -> float | None:
     for delay in _texts(details, "RetryInfo", "retryDelay"):
         if found := _DELAY.fullmatch(delay):
             return float(found[1])
     return retry_after_s(headers)
 
 
-def _fields(details: list[dict[str, object]]) -> Iterator[object]:
+def _fields(details: Details) -> Iterator[object]:
     return (each.get("field") for each in _listed(details, "BadRequest", "fieldViolations"))
 
 
-def _of(details: list[dict[str, object]], kind: str) -> Iterator[dict[str, object]]:
+def _of(details: Details, kind: str) -> Iterator[dict[str, object]]:
     """The details of one type, each named as in `type.googleapis.com/google.rpc.RetryInfo`."""
-    return (each for each in details if str(each.get("@type")).endswith(f"google.rpc.{kind}"))
+    name = f"google.rpc.{kind}"
+    return (each for each in details if _text(each.get("@type")).endswith(name))
 
 
-def _texts(
-    details: list[dict[str, object]], kind: str, key: str, within: str = ""
-) -> Iterator[str]:
+def _texts(details: Details, kind: str, key: str, within: str = "") -> Iterator[str]:
     for each in _of(details, kind):
         inner = each.get(within) if within else each
         if isinstance(inner, dict) and isinstance(text := inner.get(key), str):
             yield text
 
 
-def _listed(details: list[dict[str, object]], kind: str, key: str) -> Iterator[dict[str, object]]:
+def _listed(details: Details, kind: str, key: str) -> Iterator[dict[str, object]]:
     for each in _of(details, kind):
         listed = each.get(key)
         if isinstance(listed, list):
             yield from (item for item in listed if isinstance(item, dict))
 
 
-def _fault(body: bytes) -> Fault:
-    try:
-        found = _BODY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+def _fault(said: object) -> Fault:
+    if not isinstance(said, dict):
         return Fault()
-    if isinstance(found, list):
-        return found[0].error if found else Fault()
-    return found.error
+    code, details = said.get("code"), said.get("details")
+    return Fault(
+        code=code if isinstance(code, int) else 0,
+        message=_text(said.get("message")),
+        status=_text(said.get("status")),
+        details=tuple(each for each in details if isinstance(each, dict))
+        if isinstance(details, list)
+        else (),
+    )
+
+
+def _text(said: object) -> str:
+    return said if isinstance(said, str) else ""
 
 
 def _request_id(headers: Mapping[str, str]) -> str:

@@ -52,18 +52,21 @@ def _third(*levels: Effort) -> Rules:
     return Rules(penalties=False, needs_signatures=True, levels=levels)
 
 
-# Drawing variants and the small open models take neither tools nor a shape.
-_IMAGES = Rules(tools=False, shapes=False, shaped_tools=False, penalties=False, media_results=False)
-_OLD_GEMMA = Rules(
-    system=False,
-    tools=False,
-    shapes=False,
-    shaped_tools=False,
-    penalties=False,
-    media_results=False,
-)
+def _lesser(*, system: bool = True, shapes: bool = False) -> Rules:
+    """Models that draw, and the small open ones, take no tools."""
+    return Rules(
+        system=system,
+        tools=False,
+        shapes=shapes,
+        shaped_tools=False,
+        penalties=False,
+        media_results=False,
+    )
+
+
 _VERSION = re.compile(r"gemini-(\d{1,2})(?:\.(\d{1,2}))?(?!\d)")
-_OLD = re.compile(r"gemma-?[1-3](?!\d)|embedding|text-embedding|gemini-embedding")
+_LATEST = re.compile(r"gemini-(?:pro|flash|flash-lite)-latest")
+_OLD_GEMMA = re.compile(r"gemma-?[1-3](?!\d)")
 
 
 @lru_cache(maxsize=1024)
@@ -74,14 +77,16 @@ def rules(model: str) -> Rules:
     signatures; that penalties are refused from 2.5 on is the answer of the API itself.
     """
     name = bare(model)
-    if _OLD.match(name):
-        return _OLD_GEMMA
+    if _OLD_GEMMA.match(name):
+        return _lesser(system=False)
+    if _LATEST.fullmatch(name):
+        return _newest(name, (99, 0))
     found = _VERSION.match(name)
     if found is None:
         return _UNKNOWN
-    if "-image" in name:
-        return _IMAGES
     version = int(found[1]), int(found[2] or 0)
+    if "-image" in name:
+        return _lesser(shapes=version >= (3, 0))
     if version >= (3, 0):
         return _newest(name, version)
     if version < (2, 5):
@@ -92,6 +97,7 @@ def rules(model: str) -> Rules:
 
 
 def _newest(name: str, version: tuple[int, int]) -> Rules:
-    if "pro" not in name:
+    """The least level is for the lite models, and for the others of the flash line before 3.7."""
+    if "lite" in name or ("pro" not in name and version < (3, 7)):
         return _third(*_LEVELS)
     return _third(Effort.LOW, Effort.HIGH) if version == (3, 0) else _third(*_LOW_TO_HIGH)

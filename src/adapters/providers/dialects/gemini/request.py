@@ -27,7 +27,7 @@ from hexgate.domain.spec import (
     ToolMode,
 )
 
-_MOST_STOPS, _MOST_LOGPROBS, _HOTTEST = 5, 20, 2.0
+_MOST_STOPS, _SEEDS = 5, 1 << 31
 _JSON = "application/json"
 _MODES = {ToolMode.AUTO: "AUTO", ToolMode.NONE: "NONE", ToolMode.REQUIRED: "ANY"}
 _OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
@@ -122,15 +122,15 @@ def _schema(path: str, text: str, lacking: Lacking) -> JsonObject:
 
 
 def _sample(config: JsonObject, params: Params, known: Rules, lacking: Lacking) -> None:
-    if params.temperature is not None:
-        if params.temperature > _HOTTEST:
-            said = f"the temperature is at most {_HOTTEST:g}, which is used"
-            lacking.warn("PARAM_CLAMPED", said, "spec.params.temperature")
-        config["temperature"] = min(params.temperature, _HOTTEST)
-    for name, key in (("top_p", "topP"), ("top_k", "topK"), ("seed", "seed")):
-        value: float | None = getattr(params, name)
+    for key, value in (
+        ("temperature", params.temperature),
+        ("topP", params.top_p),
+        ("topK", params.top_k),
+    ):
         if value is not None:
             config[key] = value
+    if params.seed is not None:
+        config["seed"] = _seed(params.seed, lacking)
     _penalties(config, params, known, lacking)
     if params.stop:
         if len(params.stop) > _MOST_STOPS:
@@ -138,7 +138,17 @@ def _sample(config: JsonObject, params: Params, known: Rules, lacking: Lacking) 
             lacking.lower("spec.params.stop_sequences", what, f"the first {_MOST_STOPS} are used")
         config["stopSequences"] = [*params.stop[:_MOST_STOPS]]
     if params.top_logprobs is not None:
-        _logprobs(config, params.top_logprobs, lacking)
+        config["responseLogprobs"] = True
+    if params.top_logprobs:
+        config["logprobs"] = params.top_logprobs
+
+
+def _seed(seed: int, lacking: Lacking) -> int:
+    """The seed, which is an int32 on this wire. A larger one still gives the same each time."""
+    if -_SEEDS <= seed < _SEEDS:
+        return seed
+    lacking.lower("spec.params.seed", "seeds of more than 32 bits", "its low 31 bits are used")
+    return seed % _SEEDS
 
 
 def _penalties(config: JsonObject, params: Params, known: Rules, lacking: Lacking) -> None:
@@ -150,15 +160,6 @@ def _penalties(config: JsonObject, params: Params, known: Rules, lacking: Lackin
             config[key] = value
         elif value is not None:
             lacking.drop(f"spec.params.{name}", name)
-
-
-def _logprobs(config: JsonObject, top: int, lacking: Lacking) -> None:
-    if top > _MOST_LOGPROBS:
-        what = f"more than {_MOST_LOGPROBS} log probabilities for each token"
-        lacking.lower("spec.params.top_logprobs", what, f"{_MOST_LOGPROBS} are used")
-    config["responseLogprobs"] = True
-    if top:
-        config["logprobs"] = min(top, _MOST_LOGPROBS)
 
 
 def _shape(config: JsonObject, spec: Spec, known: Rules, lacking: Lacking, *, offers: bool) -> None:

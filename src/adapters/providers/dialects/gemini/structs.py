@@ -91,21 +91,6 @@ class Usage(Camel):
     total_token_count: msgspec.Raw = UNSAID
 
 
-class Fault(Camel):
-    """An error as google.rpc.Status says it: `status` is stable, the wording is not."""
-
-    code: int | None = None
-    message: str = ""
-    status: str = ""
-    details: list[dict[str, object]] | None = None
-
-
-class FaultBody(Camel):
-    """The body of an error, and what a stream says in place of an answer."""
-
-    error: Fault
-
-
 class Body(Camel):
     """A whole answer, the next piece of one, or an error."""
 

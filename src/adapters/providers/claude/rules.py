@@ -6,10 +6,14 @@ import enum
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeAlias
+
+Version: TypeAlias = tuple[int, int]
 
 # claude-opus-4-20250514 and claude-opus-4@20250514 are 4.0: a date is no minor version.
 _NEW = re.compile(r"claude-([a-z]+)-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
-_OLD = re.compile(r"claude-(instant-)?(\d)(?:[-.](\d))?(?!\d)")
+_OLD = re.compile(r"claude-(?:instant-)?v?(\d)(?:[-.:](\d))?(?!\d)")
+_PREVIEW = "claude-mythos-preview"  # its name tells no version
 
 
 class ThinkingStyle(enum.Enum):
@@ -17,7 +21,7 @@ class ThinkingStyle(enum.Enum):
 
     NONE = "none"
     BUDGET = "budget"  # thinking.budget_tokens
-    ADAPTIVE = "adaptive"  # thinking.type adaptive with output_config.effort
+    ADAPTIVE = "adaptive"  # thinking.type adaptive, and a level of effort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +35,14 @@ class Rules:
     thinking: ThinkingStyle
     off: str
     effort_xhigh: bool
-    schemas: bool  # output_config.format and strict tools
+    schemas: bool  # answers of a schema's shape, and strict tools
     forced_tools: bool
     prefill: bool  # a conversation that ends with the model's own words
     old_version: bool  # only `anthropic-version: 2023-06-01` is certain to work
 
 
 # A name that tells no version: everything is taken at the caller's word.
-_UNKNOWN = Rules(
+UNKNOWN = Rules(
     sampling=True,
     sampling_pair=True,
     thinking=ThinkingStyle.ADAPTIVE,
@@ -60,38 +64,57 @@ def rules(model: str) -> Rules:
     about-claude/models/whats-new-claude-4-6 (prefill), models/opus-5-5/whats-new-opus-5-5,
     models/sonnet-5-5/overview and models/fable-5/migration-guide (forced tools, reasoning off).
     """
-    if "claude-mythos-preview" in model:
-        return replace(_of("mythos", (4, 7)), effort_xhigh=False)
+    found = version(model)
+    if found is None:
+        return UNKNOWN
+    if _PREVIEW in model:
+        return replace(_of("mythos", found), effort_xhigh=False)
+    new = _NEW.search(model)
+    return _of(new[1] if new else "", found)
+
+
+def version(model: str) -> Version | None:
+    """Major and minor; None for a name that tells none."""
+    if _PREVIEW in model:
+        return 4, 7
     if new := _NEW.search(model):
-        return _of(new[1], (int(new[2]), int(new[3] or 0)))
+        return int(new[2]), int(new[3] or 0)
     if old := _OLD.search(model):
-        return _of("", (int(old[2]), int(old[3] or 0)))
-    return _UNKNOWN
+        return int(old[1]), int(old[2] or 0)
+    return None
 
 
-def _of(family: str, version: tuple[int, int]) -> Rules:
+def beside_reasoning(name: str, value: float) -> bool:
+    """Whether a model that reasons takes this value of a sampling setting.
+
+    Source: https://platform.claude.com/docs/en/build-with-claude/extended-thinking.
+    """
+    return (name == "temperature" and value == 1) or (name == "top_p" and value >= 0.95)
+
+
+def _of(family: str, found: Version) -> Rules:
     return Rules(
-        sampling=version <= (4, 6),
-        sampling_pair=version < (4, 1),
-        thinking=_thinking(version),
-        off=_off(family, version),
-        effort_xhigh=version >= (4, 7),
-        schemas=version >= (4, 1),
-        forced_tools=version <= (5, 0) or family == "haiku",
-        prefill=version < (4, 6),
-        old_version=version <= (4, 6),
+        sampling=found <= (4, 6),
+        sampling_pair=found < (4, 1),
+        thinking=_thinking(found),
+        off=_off(family, found),
+        effort_xhigh=found >= (4, 7),
+        schemas=found >= (4, 1),
+        forced_tools=found <= (5, 0) or family == "haiku",
+        prefill=found < (4, 6),
+        old_version=found <= (4, 6),
     )
 
 
-def _thinking(version: tuple[int, int]) -> ThinkingStyle:
-    if version >= (4, 6):
+def _thinking(found: Version) -> ThinkingStyle:
+    if found >= (4, 6):
         return ThinkingStyle.ADAPTIVE
-    return ThinkingStyle.BUDGET if version >= (3, 7) else ThinkingStyle.NONE
+    return ThinkingStyle.BUDGET if found >= (3, 7) else ThinkingStyle.NONE
 
 
-def _off(family: str, version: tuple[int, int]) -> str:
-    if family in ("fable", "mythos") or (family == "opus" and version >= (5, 5)):
+def _off(family: str, found: Version) -> str:
+    if family in ("fable", "mythos") or (family == "opus" and found >= (5, 5)):
         return ""
-    if family == "sonnet" and version >= (5, 5):
+    if family == "sonnet" and found >= (5, 5):
         return "between_tools"
     return "disabled"

@@ -1,0 +1,1 @@
+"""What the families of Claude models accept, whoever serves them."""
