@@ -80,7 +80,7 @@ async def _open(
     inlining: Links | None,
     stack: AsyncExitStack,
 ) -> Leaf:
-    account = _account(name, wish)
+    account = account_of(name, wish)
     if isinstance(wish, Simulator):
         account = replace(account, base_url=await _simulate(wish, stack))
     try:
@@ -96,7 +96,7 @@ async def _open(
 _FIELDS = frozenset(field.name for field in fields(Account)) - {"kind", "name"}
 
 
-def _account(name: str, wish: AnyProvider) -> Account:
+def account_of(name: str, wish: AnyProvider) -> Account:
     """What the settings say, field by field: both call the same thing by the same name."""
     if isinstance(wish, Simulator):
         # It wants a key as the vendors do, and takes any.

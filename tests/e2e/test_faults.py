@@ -45,17 +45,18 @@ KEY, GONE, LONG = "PROVIDER_AUTH_FAILED", "MODEL_NOT_FOUND", "CONTEXT_WINDOW_EXC
 FILTERED, INVALID = "CONTENT_FILTERED", "INVALID_REQUEST"
 
 # What a unary call and a stream may end with. Where two are named, the wires differ, or it depends
-# on whether the pieces before the fault arrived together with it.
+# on whether the pieces before the fault arrived together with it. gRPC has one status for a server
+# that is busy and for one that hangs up.
 Outcome = tuple[set[str], set[str]]
 OUTCOMES: dict[Fault, Outcome] = {
     Fault.HANG_BEFORE_HEADERS: ({LATE}, {LATE}),
     Fault.HANG_AFTER_HEADERS: ({LATE}, {LATE}),
     Fault.HANG_MID_STREAM: ({LATE}, {CUT}),
-    Fault.RESET_BEFORE_HEADERS: ({FAILED}, {FAILED}),
-    Fault.CLOSE_BEFORE_HEADERS: ({FAILED}, {FAILED}),
-    Fault.RESET_MID_STREAM: ({FAILED}, {CUT, FAILED}),
+    Fault.RESET_BEFORE_HEADERS: ({FAILED, BUSY}, {FAILED, BUSY}),
+    Fault.CLOSE_BEFORE_HEADERS: ({FAILED, BUSY}, {FAILED, BUSY}),
+    Fault.RESET_MID_STREAM: ({FAILED, BUSY}, {CUT, FAILED, BUSY}),
     Fault.CLOSE_MID_STREAM: ({BAD}, {CUT}),
-    Fault.CUT_MID_STREAM: ({FAILED}, {CUT}),
+    Fault.CUT_MID_STREAM: ({FAILED, BUSY}, {CUT, BUSY}),
     Fault.NO_USAGE: ({OK}, {OK}),
     Fault.BAD_JSON: ({BAD}, {CUT, BAD}),
     Fault.ERROR_BEFORE_OUTPUT: ({FAILED, BUSY}, {FAILED, BUSY}),
@@ -83,13 +84,13 @@ OUTCOMES: dict[Fault, Outcome] = {
     Fault.FILTER_AT_END: ({OK}, {OK}),
     Fault.EMPTY: ({OK}, {OK}),
     Fault.HTML: ({BAD}, {BAD}),
-    Fault.HTML_502: ({FAILED}, {FAILED}),
+    Fault.HTML_502: ({FAILED, BUSY}, {FAILED, BUSY}),
     Fault.GIANT_HEADERS: ({BAD}, {BAD}),
     Fault.GIANT_BODY: ({BAD, LATE}, {CUT, BAD, LATE}),
     Fault.ENDLESS_LINE: ({BAD, LATE}, {BAD, LATE}),
     Fault.SLOW_DRIP: ({LATE}, {LATE, CUT}),
     # Gemini's answers end with their body, and this one breaks off.
-    Fault.WRONG_LENGTH: ({FAILED}, {OK, CUT}),
+    Fault.WRONG_LENGTH: ({FAILED, BUSY}, {OK, CUT}),
     Fault.BAD_GZIP: ({BAD}, {BAD}),
     Fault.BAD_CHUNKING: ({BAD}, {BAD, CUT}),
     Fault.SPLIT_BYTES: ({OK}, {OK}),

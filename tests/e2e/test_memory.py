@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -30,18 +30,18 @@ async def test_all_vendors_over_http_fit_their_memory(tmp_path: Path) -> None:
         file = tmp_path / "h.yaml"
         # JSON is YAML.
         file.write_text(json.dumps({"providers": providers, "ledger": {"backend": "memory"}}))
-        gateway = stack.enter_context(serving(tmp_path, "--config", str(file)))
+        # The first one may have to compile its modules, which leaves its mark on a process.
+        await resident_mb(file, providers)
+        assert await resident_mb(file, providers) < MOST_MB
+
+
+async def resident_mb(file: Path, kinds: Iterable[str]) -> float:
+    """What a gateway has in memory after a call and a stream to each of its providers."""
+    with serving(file.parent, "--config", str(file)) as gateway:
         async with dial(gateway.address) as channel:
             stub = CompletionServiceStub(channel)
-            await asyncio.gather(
-                *(stub.Complete(whole("Hi", f"{kind}/sim-echo"), timeout=30) for kind in providers)
-            )
-            for kind in providers:
-                assert [
-                    event
-                    async for event in stub.StreamComplete(
-                        streamed("Hi", f"{kind}/sim-echo"), timeout=30
-                    )
-                ]
-        found = resident_kb(gateway.process.pid) * 1024 / 1e6
-        assert found < MOST_MB
+            for kind in kinds:
+                await stub.Complete(whole("Hi", f"{kind}/sim-echo"), timeout=30)
+                stream = stub.StreamComplete(streamed("Hi", f"{kind}/sim-echo"), timeout=30)
+                assert [event async for event in stream]
+        return resident_kb(gateway.process.pid) * 1024 / 1e6

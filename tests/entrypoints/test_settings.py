@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from hexgate.adapters.providers.vendors import VENDORS
 from hexgate.domain.call import Timeouts as DomainTimeouts
 from hexgate.domain.price import Rates
 from hexgate.entrypoints import kinds, settings
 from hexgate.entrypoints.fields import Address, Url
-from hexgate.entrypoints.kinds import KINDS, OpenAI, Simulator
+from hexgate.entrypoints.kinds import KINDS, Azure, OpenAI, Simulator
 from hexgate.entrypoints.section import Section
 from hexgate.entrypoints.settings import Card, Models, Price, Server, Settings, Spend, nanos
 
@@ -113,8 +114,15 @@ def test_kinds_are_those_that_the_models_accept() -> None:
 
 
 def test_kinds_are_those_that_the_vendor_table_knows() -> None:
-    vendors = pytest.importorskip("hexgate.adapters.providers.vendors")
-    assert set(KINDS) - {"simulator"} == set(vendors.VENDORS)
+    assert set(KINDS) - {"simulator"} == set(VENDORS)
+
+
+@pytest.mark.parametrize("path", ["/openai", "/openai/v1/", "/openai/deployments/d", "/x/openai"])
+def test_an_endpoint_of_azure_with_the_path_of_an_api_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="the endpoint alone, without /openai"):
+        Azure(kind="azure", base_url=f"https://x.openai.azure.com{path}")
+    # What stands before a gateway of one's own may have a path.
+    assert Azure(kind="azure", base_url="https://x.openai.azure.com/mine").base_url
 
 
 @pytest.mark.parametrize(

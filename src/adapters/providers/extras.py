@@ -7,7 +7,7 @@ from collections.abc import Collection
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.answer import PRICE_UNCERTAIN
 from hexgate.domain.call import ChatCall
-from hexgate.domain.json import JsonObject
+from hexgate.domain.json import Json, JsonObject
 
 
 def pass_through(
@@ -33,9 +33,24 @@ def pass_through(
         if key.casefold() in owned:
             lacking.refuse(path, f"setting {key} here: the gateway sets it from the request")
             continue
-        if key in payload and payload[key] != value:
-            lacking.warn("PARAM_REPLACED", f"{key} replaces what the request says of it", path)
-        payload[key] = value
+        _set(payload, key, value, path, lacking)
         if key.casefold() in priced:
             text = f"{key} may change the price, so the cost is an estimate"
             lacking.warn(PRICE_UNCERTAIN, text, path)
+
+
+def merged(ours: JsonObject, theirs: JsonObject, path: str, lacking: Lacking) -> JsonObject:
+    """Settings that the wire nests, member by member: the caller's come last and win.
+
+    `path` is that of the caller's object. A member that is replaced is warned of.
+    """
+    both = dict(ours)
+    for key, value in theirs.items():
+        _set(both, key, value, f"{path}.{key}", lacking)
+    return both
+
+
+def _set(payload: JsonObject, key: str, value: Json, path: str, lacking: Lacking) -> None:
+    if key in payload and payload[key] != value:
+        lacking.warn("PARAM_REPLACED", f"{key} replaces what the request says of it", path)
+    payload[key] = value

@@ -18,10 +18,12 @@ from hexgate.adapters.providers.dialects.gemini import Gemini, GeminiEmbeddings,
 from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat, OllamaEmbeddings
 from hexgate.adapters.providers.dialects.openai_chat import (
     COMPATIBLE,
+    MISTRAL,
     AzureChat,
     AzureEmbeddings,
     OpenAIChat,
     OpenAIEmbeddings,
+    Quirks,
 )
 from hexgate.adapters.providers.vertex import Vertex
 from hexgate.adapters.providers.wire import Credential, Dialect, Embeddings, Transport
@@ -161,13 +163,13 @@ def vertex_url(account: Account) -> str:
     return f"https://{prefix}aiplatform.googleapis.com"
 
 
-def like_openai(kind: str, url: str, *needs: str) -> Vendor:
+def like_openai(kind: str, url: str, *needs: str, quirks: Quirks = COMPATIBLE) -> Vendor:
     """A server that speaks chat completions: all that is needed for one more of them."""
     return Vendor(
         kind=kind,
         base_url=at(url),
-        dialect=lambda account: OpenAIChat(account.name, COMPATIBLE),
-        embeddings=lambda account: OpenAIEmbeddings(account.name, COMPATIBLE),
+        dialect=lambda account: OpenAIChat(account.name, quirks),
+        embeddings=lambda account: OpenAIEmbeddings(account.name, quirks),
         headers=bearer,
         sdk=openai_sdk,
         extra="openai",
@@ -257,7 +259,7 @@ VENDORS: Mapping[str, Vendor] = {
         ),
         like_openai("openai_compatible", "", "base_url"),
         like_openai("groq", "https://api.groq.com/openai/v1", "api_key"),
-        like_openai("mistral", "https://api.mistral.ai/v1", "api_key"),
+        like_openai("mistral", "https://api.mistral.ai/v1", "api_key", quirks=MISTRAL),
         like_openai("deepseek", "https://api.deepseek.com/v1", "api_key"),
         like_openai("xai", "https://api.x.ai/v1", "api_key"),
         like_openai("vllm", "http://127.0.0.1:8000/v1"),

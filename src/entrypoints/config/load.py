@@ -49,9 +49,12 @@ def _outside(variables: Variables) -> list[Problem]:
 
 def _document(file: Path | None, variables: Variables, probe: Probe, notice: Notice) -> Document:
     if file is None:
-        return environment.compose(variables, probe, notice)
+        document = environment.compose(variables, probe, notice)
+        secrets.locate(document, Path())
+        return document
     document = yaml.read(file, variables.values)
     secrets.fetch(document, variables.values, file.parent)
+    secrets.locate(document, file.parent)
     unused = [n for n in environment.READ if variables.get(n) and n not in document.names]
     if unused:
         notice(

@@ -1,9 +1,9 @@
-"""Keys that are kept elsewhere: {env: NAME} and {file: path}."""
+"""Keys that are kept elsewhere: {env: NAME}, {file: path}, and key files that stay files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hexgate.entrypoints.config.document import Document, Tree
@@ -11,6 +11,9 @@ from hexgate.entrypoints.references import Key
 
 SECRETS = ("api_key", "access_key_id", "secret_access_key", "session_token")
 """The keys of a provider that may be kept elsewhere."""
+
+KEY_FILE = "credentials_file"
+"""What names a key file that the vendor's own library reads."""
 
 _MAX_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -21,14 +24,30 @@ def fetch(document: Document, variables: Mapping[str, str], folder: Path) -> Non
 
     What was written is never repeated in a problem: it may be a key in the wrong place.
     """
-    providers = document.tree.get("providers")
-    for name, provider in providers.items() if isinstance(providers, dict) else ():
-        if not isinstance(provider, dict):
-            continue
+    for name, provider in _providers(document):
         for kept in SECRETS:
             if isinstance(reference := provider.get(kept), dict):
                 key = ("providers", name, kept)
                 provider[kept] = _value(document, key, reference, variables, folder)
+
+
+def locate(document: Document, folder: Path) -> None:
+    """Make the paths of key files whole, and sure that they can be read; `folder` is as above."""
+    for name, provider in _providers(document):
+        if isinstance(path := provider.get(KEY_FILE), str) and path:
+            try:
+                (folder / path).open("rb").close()
+            except (OSError, ValueError) as error:
+                document.problem(("providers", name, KEY_FILE), _unusable(error))
+            else:
+                provider[KEY_FILE] = str(folder / path)
+
+
+def _providers(document: Document) -> Iterator[tuple[str, dict[str, Tree]]]:
+    providers = document.tree.get("providers")
+    for name, provider in providers.items() if isinstance(providers, dict) else ():
+        if isinstance(provider, dict):
+            yield name, provider
 
 
 def _value(
@@ -49,11 +68,15 @@ def _value(
             try:
                 return _content(folder / path)
             except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) else str(error)
-                document.problem(key, f"the file that it names cannot be used: {why}")
+                document.problem(key, _unusable(error))
         case _:
             document.problem(key, "found a mapping, expected text, {env: NAME} or {file: path}")
     return None
+
+
+def _unusable(error: OSError | ValueError) -> str:
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return f"the file that it names cannot be used: {why}"
 
 
 def _content(path: Path) -> str:

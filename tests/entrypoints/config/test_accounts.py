@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from hexgate.entrypoints.config.accounts import installed
 from hexgate.entrypoints.config.environment import compose
+from hexgate.entrypoints.config.errors import ConfigError
 from hexgate.entrypoints.config.load import load
 from hexgate.entrypoints.config.variables import Variables
 from hexgate.entrypoints.kinds import Azure, Bedrock, Cohere, Gemini, Vertex
 from hexgate.entrypoints.settings import Settings
 
 AZURE = {"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com", "AZURE_OPENAI_API_KEY": "k"}
-VERTEX = {"GOOGLE_APPLICATION_CREDENTIALS": "/k.json", "GOOGLE_CLOUD_PROJECT": "p"}
+# Any file that can be read: nobody looks into it before a token is needed.
+VERTEX = {"GOOGLE_APPLICATION_CREDENTIALS": __file__, "GOOGLE_CLOUD_PROJECT": "p"}
 BEDROCK = {
     "AWS_ACCESS_KEY_ID": "AKIA",
     "AWS_SECRET_ACCESS_KEY": "s",
@@ -71,7 +74,7 @@ def test_cohere_needs_its_key_alone() -> None:
 
 def test_vertex_is_global_unless_told_where() -> None:
     assert given(VERTEX)[0].providers == {
-        "vertex": Vertex(kind="vertex", project="p", credentials_file="/k.json")
+        "vertex": Vertex(kind="vertex", project="p", credentials_file=__file__)
     }
     somewhere, _ = given({**VERTEX, "GOOGLE_CLOUD_LOCATION": "europe-west4"})
     assert getattr(somewhere.providers["vertex"], "location", "") == "europe-west4"
@@ -116,6 +119,18 @@ def test_every_way_to_prove_oneself_to_aws_makes_bedrock(how: dict[str, str]) ->
             "one of AWS_REGION, AWS_DEFAULT_REGION; set both",
         ),
         (
+            {**BEDROCK, "AWS_SECRET_ACCESS_KEY": ""},
+            "AWS_ACCESS_KEY_ID is not used without AWS_SECRET_ACCESS_KEY; set both",
+        ),
+        (
+            {"AWS_REGION": "r", "AWS_PROFILE": "p", "AWS_SECRET_ACCESS_KEY": "s"},
+            "AWS_SECRET_ACCESS_KEY is not used without AWS_ACCESS_KEY_ID; set both",
+        ),
+        (
+            {"AWS_REGION": "r", "AWS_PROFILE": "p", "AWS_SESSION_TOKEN": "s"},
+            "AWS_SESSION_TOKEN is not used without AWS_ACCESS_KEY_ID; set both",
+        ),
+        (
             {"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"},
             "GOOGLE_APPLICATION_CREDENTIALS is not used without GOOGLE_CLOUD_PROJECT; set both",
         ),
@@ -145,6 +160,32 @@ def test_an_account_whose_package_is_missing_is_left_out_and_says_what_to_instal
 
 def test_azure_with_a_key_needs_no_package() -> None:
     assert bare(AZURE) == (["azure"], [])
+
+
+def test_bedrock_with_a_key_of_its_own_needs_no_package() -> None:
+    environ = {"AWS_BEARER_TOKEN_BEDROCK": "t", "AWS_REGION": "eu-west-1"}
+    assert bare(environ) == (["bedrock"], [])
+
+
+def test_a_key_file_that_is_not_there_is_an_error_of_its_variable() -> None:
+    with pytest.raises(ConfigError, match="GOOGLE_APPLICATION_CREDENTIALS: the file that it names"):
+        given({**VERTEX, "GOOGLE_APPLICATION_CREDENTIALS": "/no/such/k.json"})
+
+
+def test_what_only_the_vendors_library_reads_does_not_count_from_a_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("AWS_REGION=eu-west-1\nAWS_WEB_IDENTITY_TOKEN_FILE=/t\n")
+
+    def said(environ: Mapping[str, str]) -> tuple[list[str], str]:
+        notices: list[str] = []
+        made = load(None, environ, dotenv=dotenv, probe=lambda _: False, notice=notices.append)
+        return list(made.providers), notices[0] if notices else ""
+
+    providers, notice = said({})
+    assert providers == ["sim"]
+    assert notice.startswith("AWS_WEB_IDENTITY_TOKEN_FILE is in the .env file")
+    assert said({"AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}) == (["bedrock"], "")
+    assert said({"AWS_PROFILE": "p"}) == (["bedrock"], "")
 
 
 def test_a_package_is_looked_for_without_importing_it() -> None:

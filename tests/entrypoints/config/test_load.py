@@ -6,14 +6,16 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hexgate.entrypoints.config import secrets
 from hexgate.entrypoints.config.errors import ConfigError
 from hexgate.entrypoints.config.load import load
-from hexgate.entrypoints.kinds import OpenAI
+from hexgate.entrypoints.kinds import AnyProvider, OpenAI, Vertex
 from hexgate.entrypoints.settings import Settings
 
 FromText = Callable[..., Settings]
@@ -159,6 +161,10 @@ PLACES = (
     "providers: {{o: {{kind: openai, api_key: *{0}}}}}",
     "providers: {{o: {{kind: openai, api_key: !{0} x}}}}",
     "providers: {{o: {{kind: openai, api_key: {0}: {0}}}}}",
+    *(
+        f"providers: {{{{o: {{{{kind: bedrock, region: r, {key}: '{{0}} x'}}}}}}}}"
+        for key in secrets.SECRETS
+    ),
 )
 SECRETS = st.from_regex(r"[A-Za-z0-9_-]{20,40}", fullmatch=True).map("sk-{}".format)
 
@@ -186,10 +192,19 @@ def test_no_error_shows_what_a_variable_held(place: str, secret: str) -> None:
 @given(secret=SECRETS)
 def test_no_error_shows_a_key_of_the_environment(secret: str) -> None:
     environ = {"OPENAI_API_KEY": f"{secret} x", "OPENAI_BASE_URL": f"http://u:{secret}@h"}
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    environ |= {"AWS_REGION": "r", **dict.fromkeys(keys, f"{secret} x")}
     with pytest.raises(ConfigError) as caught:
         load(None, environ, dotenv=None, probe=lambda _: False)
     assert secret not in "".join(traceback.format_exception(caught.value))
-    assert len(caught.value.problems) == 2
+    assert len(caught.value.problems) == 5
+
+
+def test_every_key_that_may_be_kept_elsewhere_is_kept_quiet() -> None:
+    kinds = get_args(get_args(AnyProvider)[0])
+    fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
+    secret = {name for name, field in fields.items() if "SecretStr" in str(field.annotation)}
+    assert secret == set(secrets.SECRETS)
 
 
 def assert_silent(text: str, environ: dict[str, str], secret: str) -> None:
@@ -272,3 +287,28 @@ def test_a_variable_of_our_own_that_is_unknown_is_told_beside_a_broken_file(
     assert len(lines) == 2
     assert lines[0].startswith("environment: HEXGATE_LISTNE: ")
     assert lines[1].startswith("h.yaml:2: is not YAML")
+
+
+def test_a_key_file_is_found_beside_the_file_that_names_it(
+    from_text: FromText, tmp_path: Path
+) -> None:
+    (tmp_path / "key.json").write_text("{}")
+    text = "providers:\n  v: {kind: vertex, project: p, credentials_file: key.json}\n"
+    vertex = from_text(text).providers["v"]
+    assert isinstance(vertex, Vertex)
+    assert vertex.credentials_file == str(tmp_path / "key.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("gone.json", "No such file or directory"), (".", "Is a directory"), ("k" * 300, "")],
+)
+def test_a_key_file_that_cannot_be_read_is_found_before_the_first_call(
+    refused: Refused, path: str, why: str
+) -> None:
+    (line,) = refused(
+        f"providers:\n  v:\n    kind: vertex\n    project: p\n    credentials_file: {path}\n"
+    )
+    assert line.startswith(
+        f"h.yaml:5: providers.v.credentials_file: the file that it names cannot be used: {why}"
+    )

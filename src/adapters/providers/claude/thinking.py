@@ -80,7 +80,7 @@ def think(
     return _NOTHING
 
 
-def amid_calls(turns: Sequence[JsonObject], kind: Callable[[JsonObject], Json]) -> bool:
+def amid_calls(turns: Sequence[Json], kind: Callable[[JsonObject], Json]) -> bool:
     """Whether the turns end amid tool calls, or an answer, that began without signed reasoning.
 
     Models with a budget refuse to reason there: the reasoning was another provider's, or there was
@@ -88,6 +88,7 @@ def amid_calls(turns: Sequence[JsonObject], kind: Callable[[JsonObject], Json]) 
     """
     first: list[Json] = []
     for turn in reversed(turns):
+        assert isinstance(turn, dict)
         content = turn["content"]
         assert isinstance(content, list)
         kinds = [kind(block) for block in content if isinstance(block, dict)]
@@ -108,7 +109,7 @@ def _off(known: Rules, lacking: Lacking) -> Said:
 
 
 def _adaptive(wish: Thinking, known: Rules, lacking: Lacking) -> Said:
-    level = _LEVELS[wish.effort] if wish.effort else _level(wish.budget_tokens)
+    level = level_of(wish)
     if level == "xhigh" and not known.effort_xhigh:
         lacking.warn("VALUE_CLAMPED", "the model has no level between high and max", _AT)
         level = "high"
@@ -137,9 +138,12 @@ def _budget(wish: Thinking, limit: int, lacking: Lacking) -> Said:
     return Said({"type": "enabled", "budget_tokens": budget})
 
 
-def _level(budget_tokens: int | None) -> str:
-    if budget_tokens is None:
+def level_of(wish: Thinking) -> str:
+    """The level that comes nearest to a wish, from low to max; empty where it names none."""
+    if wish.effort is not None:
+        return _LEVELS[wish.effort]
+    if wish.budget_tokens is None:
         return ""
-    if budget_tokens <= 4096:
+    if wish.budget_tokens <= 4096:
         return "low"
-    return "medium" if budget_tokens <= 16384 else "high"
+    return "medium" if wish.budget_tokens <= 16384 else "high"

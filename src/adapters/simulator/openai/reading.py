@@ -245,7 +245,7 @@ def _part(part: wire.Part, i: int, j: int) -> Part:
         case wire.ImagePart():
             return _media(part.image_url.url, f"{at}.image_url.url", "image/")
         case wire.FilePart(file=wire.File(file_data=str(data))):
-            return _media(data, f"{at}.file.file_data", "")
+            return _media(data, f"{at}.file.file_data", "application/pdf")
         case wire.FilePart(file=wire.File(file_id=str(name))):
             return Media("", reference=name)
         case wire.FilePart():

@@ -8,7 +8,7 @@ from hexgate.adapters.providers.claude.rules import Rules, beside_reasoning, rul
 from hexgate.adapters.providers.claude.thinking import amid_calls, think
 from hexgate.adapters.providers.dialects.anthropic_messages.content import Translator
 from hexgate.adapters.providers.dialects.anthropic_messages.hosts import Host
-from hexgate.adapters.providers.extras import pass_through
+from hexgate.adapters.providers.extras import merged, pass_through
 from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
@@ -223,8 +223,11 @@ def _config(payload: JsonObject) -> JsonObject:
 
 def _extend(payload: JsonObject, call: ChatCall, provider: str, lacking: Lacking) -> None:
     """The caller's own words come last and win, `output_config` key by key."""
-    ours = payload.get("output_config")
+    ours = payload.pop("output_config", {})
     pass_through(payload, call, provider, lacking, owned=_OWNED, priced=_PRICED)
-    theirs = payload.get("output_config")
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        payload["output_config"] = {**ours, **theirs}
+    theirs = payload.pop("output_config", {})
+    path = f"spec.provider_options.{provider}.output_config"
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        lacking.refuse(path, "settings here that are not an object")
+    elif ours or theirs:
+        payload["output_config"] = merged(ours, theirs, path, lacking)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-import msgspec
-
 from hexgate.adapters.providers.dialects.bedrock_converse.media import Shelf
 from hexgate.adapters.providers.dialects.bedrock_converse.models import Cache, Family
+from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
     CacheMark,
@@ -30,10 +27,6 @@ from hexgate.domain.json import Json, JsonObject
 
 MAX_MARKS = 4
 _FIVE_MINUTES_S, _HOUR_S = 300, 3600
-# What both Bedrock and the families behind it take as an id, and as the name of a tool.
-_FIT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
-_OBJECT = msgspec.json.Decoder(dict[str, object])
 _BEFORE = "Continue."  # the words of a turn that the API wants and nobody spoke
 _BESIDE = "See the document."
 Group = list[JsonObject]  # a block and the cache point behind it
@@ -65,6 +58,7 @@ class Translator:
         self._lacking = lacking
         self._shelf = Shelf(provider, family, lacking)
         self._marks = 0
+        self._short = False  # a point of five minutes was made
         self.called: dict[str, None] = {}  # names of the tools that were called, in order
 
     def all(self, messages: Sequence[Message]) -> JsonObject:
@@ -174,17 +168,10 @@ class Translator:
                 "tool calls whose arguments are not a JSON object; send valid JSON text",
             )
             return []
-        name = self._tool_name(part.name, at)
+        name = fitting_name(part.name, at, self._lacking)
         self.called[name] = None
         use: JsonObject = {"toolUseId": fitting_id(part.call_id), "name": name, "input": arguments}
         return self._marked({"toolUse": use}, part.mark, at)
-
-    def _tool_name(self, name: str, at: str) -> str:
-        if _FIT.fullmatch(name):
-            return name
-        said = "the name of a tool was changed to the characters that the API takes"
-        self._lacking.warn("VALUE_CHANGED", said, f"{at}.tool_call.name")
-        return _NOT_IN_NAME.sub("_", name)[:64] or "tool"
 
     def _result(self, part: ToolResult, at: str) -> list[Group]:
         content: list[Json] = []
@@ -238,17 +225,21 @@ class Translator:
         return [[block, {"cachePoint": self._point(mark, at)}]]
 
     def _point(self, mark: CacheMark, at: str) -> JsonObject:
+        """A point; the API wants the longer lifetimes first."""
         point: JsonObject = {"type": "default"}
-        if mark.ttl_s is None:
-            return point
         long = self._family.cache is Cache.LONG
-        if long:
-            point["ttl"] = "5m" if mark.ttl_s <= _FIVE_MINUTES_S else "1h"
+        if mark.ttl_s is None or mark.ttl_s <= _FIVE_MINUTES_S:
+            self._short = True
+            return {**point, "ttl": "5m"} if long and mark.ttl_s is not None else point
         longest_s, words = (_HOUR_S, "one hour") if long else (_FIVE_MINUTES_S, "five minutes")
         if mark.ttl_s > longest_s:
             said = f"the longest cache lifetime is {words}"
             self._lacking.warn("VALUE_CLAMPED", said, f"{at}.ttl")
-        return point
+        if long and self._short:
+            said = "a lifetime of an hour cannot follow one of five minutes, which is used"
+            self._lacking.warn("VALUE_CLAMPED", said, f"{at}.ttl")
+            return {**point, "ttl": "5m"}
+        return {**point, "ttl": "1h"} if long else point
 
 
 _NAMES: dict[type[Part], str] = {
@@ -265,19 +256,3 @@ _ALLOWED: dict[Role, tuple[type[Part], ...]] = {
     Role.ASSISTANT: (Text, ToolCall, Reasoning, Refusal),
     Role.TOOL: (ToolResult,),
 }
-
-
-def json_object(text: str) -> JsonObject | None:
-    """The object that `text` spells, numbers and key order kept, or None."""
-    try:
-        value = _OBJECT.decode(text or "{}")
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        return None
-    return value  # type: ignore[return-value] # a JSON decoder makes JSON values only
-
-
-def fitting_id(call_id: str) -> str:
-    """An id that the API takes: the same one, or always the same other one. No two meet."""
-    if _FIT.fullmatch(call_id):
-        return call_id
-    return "call_" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]

@@ -7,11 +7,10 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from hexgate.adapters.providers.claude import rules as claude
+
 # A profile is named after the geography that it spans: us.anthropic.claude-…
 _PREFIX = re.compile(r"^(?:us-gov|us|eu|apac|apc|au|jp|ca|global)\.")
-# claude-opus-4-20250514 is 4.0: a date is no minor version.
-_NEW = re.compile(r"claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
-_OLD = re.compile(r"claude-(?:instant-)?v?(\d)(?:[-.:](\d))?(?!\d)")
 _NEWEST = (1000, 0)
 
 
@@ -29,8 +28,7 @@ class Reasons(enum.Enum):
 
     NEVER = enum.auto()
     ALWAYS = enum.auto()  # and takes no wish about it
-    BUDGET = enum.auto()  # thinking.budget_tokens
-    ADAPTIVE = enum.auto()  # thinking.type adaptive, outputConfig.effort
+    CLAUDE = enum.auto()  # thinking, and outputConfig.effort: see `claude`
     NOVA = enum.auto()  # reasoningConfig.maxReasoningEffort
     LEVEL = enum.auto()  # reasoning_effort
 
@@ -66,9 +64,10 @@ class Family:
     sampling: bool = True  # temperature and top_p
     sampling_pair: bool = True  # both at once
     reasons: Reasons = Reasons.NEVER
-    effort_xhigh: bool = False
+    claude: claude.Rules = claude.UNKNOWN  # how it reasons, where it does as Claude does
     signed: bool = False  # takes its own signed reasoning back
     schemas: bool = False
+    prefill: bool = True  # goes on with what it is told to have said
     stops: int = 2500
     tells_stop: bool = False  # says which stop sequence matched, when asked
 
@@ -87,8 +86,7 @@ UNKNOWN = Family(
     audio=True,
     cache=Cache.LONG,
     top_k=TopK.TOP_K,
-    reasons=Reasons.ADAPTIVE,
-    effort_xhigh=True,
+    reasons=Reasons.CLAUDE,
     signed=True,
     schemas=True,
     tells_stop=True,
@@ -119,14 +117,17 @@ _TABLE: tuple[tuple[str, Family], ...] = (
     ("amazon.titan-text", Family(system=False, documents=True)),
     ("amazon.titan-tg1", Family(system=False, documents=True)),
     ("cohere.command-r", Family(tools=True, documents=True, top_k=TopK.K)),
-    ("cohere.command", Family(system=False, documents=True)),
+    ("cohere.command-text", Family(system=False, documents=True)),
+    ("cohere.command-light", Family(system=False, documents=True)),
     ("meta.llama3-2-11b", replace(_LLAMA, images=True)),
     ("meta.llama3-2-90b", replace(_LLAMA, images=True)),
     ("meta.llama3-1", _LLAMA),
     ("meta.llama3-2", _LLAMA),
     ("meta.llama3-3", _LLAMA),
     ("meta.llama4", replace(_LLAMA, images=True)),
-    ("meta.llama", Family(documents=True, stops=0)),
+    ("meta.llama3", Family(documents=True, stops=0)),
+    ("meta.llama2", Family(documents=True, stops=0)),
+    ("meta.llama", replace(_LLAMA, images=True)),
     ("mistral.mistral-7b", Family(system=False, documents=True, stops=10)),
     ("mistral.mixtral", Family(system=False, documents=True, stops=10)),
     ("mistral.mistral-small-2402", _MISTRAL),
@@ -167,34 +168,31 @@ def bare(model: str) -> str:
 
 
 def _claude(name: str) -> Family:
-    """Source: the vendor's pages on versions, extended thinking and structured outputs."""
-    found = _NEW.search(name) or _OLD.search(name)
-    version = (int(found[1]), int(found[2] or 0)) if found else _NEWEST
+    """Source: the vendor's pages on Bedrock, prompt caching and structured outputs."""
+    version, known = claude.version(name) or _NEWEST, claude.rules(name)
     if version < (3, 0):
         return Family(documents=True, top_k=TopK.TOP_K, tells_stop=True)
+    reasons = known.thinking is not claude.ThinkingStyle.NONE
     return replace(
         UNKNOWN,
         videos=False,
         audio=False,
         images="claude-3-5-haiku" not in name,
+        any_tool=known.forced_tools,
+        one_tool=known.forced_tools,
         cache=_cache(version),
-        top_k=TopK.TOP_K if version <= (4, 6) or not found else TopK.NONE,
-        sampling=version <= (4, 6) or not found,
-        sampling_pair=version < (4, 1) or not found,
-        reasons=_reasons(version),
-        effort_xhigh=version >= (4, 7),
-        signed=version >= (3, 7),
+        top_k=TopK.TOP_K if known.sampling else TopK.NONE,
+        sampling=known.sampling,
+        sampling_pair=known.sampling_pair,
+        reasons=Reasons.CLAUDE if reasons else Reasons.NEVER,
+        claude=known,
+        signed=reasons,
         schemas=version >= (4, 5),
+        prefill=known.prefill,
     )
 
 
-def _cache(version: tuple[int, int]) -> Cache:
+def _cache(version: claude.Version) -> Cache:
     if version < (3, 5):
         return Cache.NONE
     return Cache.LONG if version >= (4, 5) else Cache.SHORT
-
-
-def _reasons(version: tuple[int, int]) -> Reasons:
-    if version >= (4, 6):
-        return Reasons.ADAPTIVE
-    return Reasons.BUDGET if version >= (3, 7) else Reasons.NEVER

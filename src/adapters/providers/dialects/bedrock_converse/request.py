@@ -6,14 +6,17 @@ import re
 from typing import assert_never
 from urllib.parse import quote
 
-from hexgate.adapters.providers.dialects.bedrock_converse.content import Translator, json_object
+from hexgate.adapters.providers.claude.rules import beside_reasoning
+from hexgate.adapters.providers.dialects.bedrock_converse.content import Translator
 from hexgate.adapters.providers.dialects.bedrock_converse.models import Family, TopK, family
 from hexgate.adapters.providers.dialects.bedrock_converse.thinking import think
 from hexgate.adapters.providers.dialects.bedrock_converse.tools import forced, offer
-from hexgate.adapters.providers.extras import pass_through
+from hexgate.adapters.providers.extras import merged, pass_through
+from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
+from hexgate.domain.chat import Role
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import AnyJson, Params, PlainText, SchemaJson, Spec
 
@@ -21,9 +24,10 @@ _NATIVE = "additionalModelRequestFields"
 _STREAM_TYPE = "application/vnd.amazon.eventstream"
 # What the gateway answers for, or bounds the price by.
 _OWNED = frozenset(("modelId", "messages", "system", "toolConfig"))
-_PRICED = frozenset(("serviceTier", "performanceConfig"))
+_PRICED = frozenset(("serviceTier", "performanceConfig", "guardrailConfig"))
 _LIMITS = ("maxTokens", "max_tokens", "max_completion_tokens", "max_tokens_to_sample")
 _OTHER_LIMITS = ("max_gen_len", "maxTokenCount", "max_new_tokens")
+_ANSWERS = ("n", "numResults", "num_generations")  # each of them is charged for
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,-.]{1,256}")
 
 
@@ -37,6 +41,8 @@ def build(call: ChatCall, provider: str, *, stream: bool) -> WireRequest:
     must = forced(payload, native)
     limit = call.max_output_tokens
     thinks = think(payload, native, spec, limit, known, lacking, forced=must)
+    if not known.prefill:
+        _end(payload, spec, lacking)
     config: JsonObject = {"maxTokens": limit}
     payload["inferenceConfig"] = config
     _sample(config, native, spec.params, known, lacking, thinks=thinks)
@@ -54,6 +60,16 @@ def build(call: ChatCall, provider: str, *, stream: bool) -> WireRequest:
 def path(model: str, step: str) -> str:
     """Where a model does something; ids have colons, and ARNs slashes."""
     return f"/model/{quote(model, safe='')}/{step}"
+
+
+def _end(payload: JsonObject, spec: Spec, lacking: Lacking) -> None:
+    """Newer models do not go on with what they are told to have said."""
+    turns = payload["messages"]
+    assert isinstance(turns, list)
+    if turns and _object(turns[-1])["role"] == "assistant":
+        last = max(i for i, message in enumerate(spec.messages) if message.role is Role.ASSISTANT)
+        what = "going on with an answer; end the conversation with a message of the user"
+        lacking.refuse(f"spec.messages[{last}]", what)
 
 
 def _sample(
@@ -84,7 +100,7 @@ def _sample(
         able = known.top_k is not TopK.NONE if name == "top_k" else known.sampling
         if not able:
             lacking.drop(at, name)
-        elif thinks:
+        elif thinks and not beside_reasoning(name, value):
             lacking.drop(at, f"{name} together with reasoning")
         elif name == "top_p" and "temperature" in config and not known.sampling_pair:
             lacking.drop(at, "top_p together with temperature")
@@ -185,7 +201,7 @@ def _extend(payload: JsonObject, call: ChatCall, provider: str, lacking: Lacking
         if key in ("inferenceConfig", _NATIVE):
             _refuse_limits(value, at, lacking)
         if isinstance(mine, dict) and isinstance(value, dict):
-            payload[key] = {**mine, **value}
+            payload[key] = merged(mine, value, at, lacking)
         else:
             payload[key] = value
 
@@ -199,6 +215,8 @@ def _refuse_limits(value: Json, at: str, lacking: Lacking) -> None:
         if name in (*_LIMITS, *_OTHER_LIMITS):
             what = f"setting {name} here: the gateway sets the output limit from the request"
             lacking.refuse(f"{at}.{name}", what)
+        elif name in _ANSWERS:
+            lacking.refuse(f"{at}.{name}", "more than one answer to a call")
         elif name in ("inferenceConfig", "textGenerationConfig"):
             _refuse_limits(inner, f"{at}.{name}", lacking)
 

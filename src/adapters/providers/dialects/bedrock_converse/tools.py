@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hexgate.adapters.providers.dialects.bedrock_converse.content import json_object
 from hexgate.adapters.providers.dialects.bedrock_converse.models import Family
+from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.json import Json, JsonObject
 from hexgate.domain.spec import Spec, Tool, ToolChoice, ToolMode

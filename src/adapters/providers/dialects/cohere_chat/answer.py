@@ -10,8 +10,9 @@ import msgspec
 
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.cohere_chat.errors import TRACE, bad, from_end
-from hexgate.adapters.providers.dialects.cohere_chat.structs import Body, Logprobs, Message
+from hexgate.adapters.providers.dialects.cohere_chat.structs import Body, Content, Logprobs, Message
 from hexgate.adapters.providers.dialects.cohere_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.lenient import fields
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob
 from hexgate.domain.chat import Part, Reasoning, Text, ToolCall
@@ -73,8 +74,8 @@ def usage(raw: msgspec.Raw) -> Usage | None:
     more than are billed at all, so it is no part of what is billed. Where only tokens are
     reported, they are the usage, and the cached ones a part of the input.
     """
-    said = _object(lenient.value(raw))
-    billed, tokens = _object(said.get("billed_units")), _object(said.get("tokens"))
+    said = fields(lenient.value(raw))
+    billed, tokens = fields(said.get("billed_units")), fields(said.get("tokens"))
     given, made = count(billed.get("input_tokens")), count(billed.get("output_tokens"))
     if given is not None and made is not None:
         return Usage(uncached_input=given, output=made)
@@ -97,7 +98,7 @@ def logprob(wire: Logprobs, said: str = "") -> Logprob:
     that of all of them. `said` is the chunk where it is not repeated.
     """
     text = wire.text or said
-    return Logprob(text, math.fsum(wire.logprobs or ()), text.encode())
+    return Logprob(text, sum(wire.logprobs or ()), text.encode())
 
 
 def citations(raw: msgspec.Raw) -> list[Json]:
@@ -117,8 +118,8 @@ def metadata(answer_id: str | None, reason: str, raw_usage: msgspec.Raw, cited: 
         extra["id"] = answer_id
     if reason not in _FINISH:
         extra["finish_reason"] = reason
-    said = _object(lenient.value(raw_usage))
-    tokens = {name: count(value) for name, value in _object(said.get("tokens")).items()}
+    said = fields(lenient.value(raw_usage))
+    tokens = {name: count(value) for name, value in fields(said.get("tokens")).items()}
     if known := {name: value for name, value in tokens.items() if value is not None}:
         extra["tokens"] = {**known}
     if (cached := count(said.get("cached_tokens"))) is not None:
@@ -153,10 +154,7 @@ def _parts(provider: str, answer_id: str, message: Message) -> tuple[Part, ...]:
     """In the order in which a stream has them: content, plan, calls."""
     parts: list[Part] = []
     content = message.content or ()
-    if isinstance(content, str):
-        parts.append(Text(content))
-        content = ()
-    for block in content:
+    for block in [Content(text=content)] if isinstance(content, str) else content:
         if block.thinking:
             parts.append(Reasoning(block.thinking, provider=provider))
         if block.text:
@@ -185,7 +183,3 @@ def _scalars(said: dict[object, object], names: Iterable[str]) -> JsonObject:
         if isinstance(value, str | int | float):
             kept[name] = value
     return kept
-
-
-def _object(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}

@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import assert_never
 
 from hexgate.adapters.providers.dialects.cohere_chat.models import Rules
+from hexgate.adapters.providers.documents import text_of
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
     FileId,
@@ -24,13 +25,13 @@ from hexgate.domain.chat import (
 from hexgate.domain.json import Json, JsonObject
 
 _BETWEEN = "\n\n"  # a tool plan is one string
-_NOT_READ = "documents other than text in UTF-8"
 
 
 class Messages:
     """Translates the messages of one request; what cannot be said goes to `lacking`.
 
     The wire has documents apart from the messages: after `all`, those of users are in `documents`.
+    The model reads them beside the last turn.
     """
 
     def __init__(self, provider: str, rules: Rules, lacking: Lacking) -> None:
@@ -44,6 +45,7 @@ class Messages:
         """One system message, then the others, oldest first; each tool result is its own."""
         system: list[Json] = []
         out: list[Json] = []
+        asks = max((i for i, each in enumerate(messages) if each.role is Role.USER), default=0)
         for index, message in enumerate(messages):
             path = f"spec.messages[{index}]"
             if message.name:
@@ -55,30 +57,37 @@ class Messages:
                         self._once("SYSTEM_MOVED", said, path)
                     system += self._content(path, message.parts)
                 case Role.USER:
-                    self._add(out, path, self._user(path, message.parts))
+                    out += self._user(path, message.parts, last=index == asks)
                 case Role.ASSISTANT:
-                    self._add(out, path, self._assistant(path, message.parts))
+                    out += self._assistant(path, message.parts)
                 case Role.TOOL:
                     out.extend(self._results(path, message.parts))
                 case _:
                     assert_never(message.role)
+        if self.documents and messages[-1].role is Role.USER and not _asked(out):
+            last = f"spec.messages[{len(messages) - 1}]"
+            self._lacking.refuse(last, "documents without a word about them")
         return [{"role": "system", "content": _plain(system)}, *out] if system else out
 
-    def _add(self, out: list[Json], path: str, message: JsonObject | None) -> None:
-        if message is None:  # the API refuses a turn that says nothing
-            self._once("EMPTY_DROPPED", "a message without content was left out", path)
-        else:
-            out.append(message)
+    def _empty(self, path: str) -> None:
+        """The API refuses a turn that says nothing."""
+        self._once("EMPTY_DROPPED", "a message without content was left out", path)
 
-    def _user(self, path: str, parts: tuple[Part, ...]) -> JsonObject | None:
+    def _user(self, path: str, parts: tuple[Part, ...], *, last: bool) -> list[Json]:
+        before = len(self.documents)
         content = self._content(path, parts)
-        return {"role": "user", "content": _plain(content)} if content else None
+        if len(self.documents) > before and (not last or not content):
+            said = "documents were moved: the model reads them beside the last turn"
+            self._once("DOCUMENT_MOVED", said, path)
+        elif not content:
+            self._empty(path)
+        return [{"role": "user", "content": _plain(content)}] if content else []
 
-    def _assistant(self, path: str, parts: tuple[Part, ...]) -> JsonObject | None:
+    def _assistant(self, path: str, parts: tuple[Part, ...]) -> list[Json]:
         calls: list[Json] = [_call(part) for part in parts if isinstance(part, ToolCall)]
         plan: list[str] = []
         if calls:
-            plan = [part.text for part in parts if isinstance(part, Text | Refusal)]
+            plan = [part.text for part in parts if isinstance(part, Text | Refusal) and part.text]
             parts = tuple(part for part in parts if not isinstance(part, Text | Refusal))
         said: JsonObject = {"role": "assistant"}
         if content := self._content(path, parts):
@@ -87,7 +96,10 @@ class Messages:
             said["tool_plan"] = _BETWEEN.join(plan)
         if calls:
             said["tool_calls"] = calls
-        return said if len(said) > 1 else None
+        if len(said) == 1:
+            self._empty(path)
+            return []
+        return [said]
 
     def _results(self, path: str, parts: tuple[Part, ...]) -> list[JsonObject]:
         out: list[JsonObject] = []
@@ -161,20 +173,14 @@ class Messages:
         return {"type": "image_url", "image_url": {"url": url}}
 
     def _document(self, path: str, media: Media) -> JsonObject | None:
-        kind = media.media_type.partition(";")[0].strip().lower()
-        if not isinstance(media.source, Inline):
-            self._lacking.refuse(path, f"{kind or 'media'} by reference; send the bytes")
+        text = text_of(media)
+        if text is None:
+            kind = media.media_type or "media"
+            inline = isinstance(media.source, Inline)
+            how = "here; send text in UTF-8" if inline else "by reference; send the bytes"
+            self._lacking.refuse(path, f"{kind} {how}")
             return None
-        if not kind.startswith("text/") and kind != "application/json":
-            self._lacking.refuse(
-                path, f"{kind} input here; {self._provider} reads documents as text"
-            )
-            return None
-        try:
-            data: JsonObject = {"text": media.source.data.decode()}
-        except UnicodeDecodeError:
-            self._lacking.refuse(path, _NOT_READ)
-            return None
+        data: JsonObject = {"text": text}
         if media.filename:
             data["title"] = media.filename
         return {"data": data}
@@ -195,6 +201,12 @@ def _plain(content: list[Json]) -> Json:
             return text
         case _:
             return content
+
+
+def _asked(said: list[Json]) -> bool:
+    """Whether a user has the last word."""
+    last = said[-1] if said else None
+    return isinstance(last, dict) and last["role"] == "user"
 
 
 def _call(call: ToolCall) -> JsonObject:

@@ -20,6 +20,7 @@ from hexgate.adapters.providers.dialects.cohere_chat.structs import (
     Content,
     Delta,
     Event,
+    Kind,
     Piece,
     ToolCall,
 )
@@ -29,9 +30,12 @@ from hexgate.domain.answer import Finished
 from hexgate.domain.json import Json
 
 _DONE = b"[DONE]"
-_EVENT = msgspec.json.Decoder(Event)
+_EVENT, _KIND = msgspec.json.Decoder(Event), msgspec.json.Decoder(Kind)
 _SPEAKS = frozenset(
     ("content-start", "content-delta", "tool-plan-delta", "tool-call-start", "tool-call-delta")
+)
+_KNOWN = _SPEAKS.union(
+    ("", "message-start", "content-end", "tool-call-end", "citation-start", "message-end")
 )
 
 
@@ -155,7 +159,19 @@ class Answer:
         return bad(self._provider, "sent an event without a type")
 
     def _decoded(self, payload: bytes) -> Event:
+        """The event. One that we do not know may have its fields in any shape."""
         try:
             return _EVENT.decode(payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
-            raise bad(self._provider, "sent an event that makes no sense") from broken
+            kind = _kind(payload)
+            if kind in _KNOWN:
+                raise bad(self._provider, "sent an event that makes no sense") from broken
+            return Event(type=kind)
+
+
+def _kind(payload: bytes) -> str:
+    """The type of an event, empty where it has none."""
+    try:
+        return _KIND.decode(payload).type
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""

@@ -80,10 +80,15 @@ class Event(msgspec.Struct):
 
     type: str = ""
     id: str | None = None
-    index: int | None = None
     delta: Delta | None = None
     logprobs: Logprobs | None = None
     message: msgspec.Raw = UNSAID
+
+
+class Kind(msgspec.Struct):
+    """The type of an event, whatever else is in it."""
+
+    type: str = ""
 
 
 class Fault(msgspec.Struct):

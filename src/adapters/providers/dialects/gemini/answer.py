@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -71,24 +71,38 @@ def usage(raw: msgspec.Raw) -> Usage | None:
     try:
         wire = _USAGE.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    prompt = lenient.count(wire.prompt_token_count)
+        wire = _believed(raw)
+    prompt, said = wire.prompt_token_count, wire.candidates_token_count
     if prompt is None:
         return None
-    tools = lenient.count(wire.tool_use_prompt_token_count) or 0
-    thoughts = lenient.count(wire.thoughts_token_count) or 0
-    said = lenient.count(wire.candidates_token_count)
-    total = lenient.count(wire.total_token_count)
+    tools = wire.tool_use_prompt_token_count or 0
+    thoughts = wire.thoughts_token_count or 0
+    total = wire.total_token_count
     if said is None and total is not None and total >= prompt + tools + thoughts:
         said = total - prompt - tools - thoughts
     if said is None:
         return None
-    cached = min(prompt, lenient.count(wire.cached_content_token_count) or 0)
+    cached = min(prompt, wire.cached_content_token_count or 0)
     return Usage(
         uncached_input=prompt - cached + tools,
         cache_read=cached,
         output=said + thoughts,
         reasoning=thoughts,
+    )
+
+
+def _believed(raw: msgspec.Raw) -> WireUsage:
+    """The counts that can be believed, where some cannot."""
+    said = lenient.value(raw)
+    found = said if isinstance(said, dict) else {}
+    names = zip(WireUsage.__struct_fields__, WireUsage.__struct_encode_fields__, strict=True)
+    counts = ((name, found.get(key)) for name, key in names)
+    return WireUsage(
+        **{
+            name: count
+            for name, count in counts
+            if type(count) is int and 0 <= count <= lenient.MOST_TOKENS
+        }
     )
 
 
@@ -105,11 +119,15 @@ def failure(provider: str, reason: str) -> GatewayError | None:
     return invalid(provider, 0, code=reason) if reason in _REFUSED else None
 
 
-def metadata(reason: str, beside: Mapping[str, Sequence[msgspec.Raw]]) -> str:
-    """What the contract has no field for, as a JSON object, or empty."""
-    extra: dict[str, object] = {
-        name: values[0] if len(values) == 1 else values for name, values in beside.items()
-    }
+def metadata(reason: str, beside: Mapping[str, Iterable[bytes]]) -> str:
+    """What the contract has no field for, as a JSON object, or empty. What is said more than once
+    is a list; odd things are left out.
+    """
+    extra: dict[str, object] = {}
+    for name, said in beside.items():
+        raws = [raw for raw in map(msgspec.Raw, said) if lenient.value(raw) is not None]
+        if raws:
+            extra[name] = raws[0] if len(raws) == 1 else raws
     if reason not in _PLAIN:
         extra["finishReason"] = reason
     return _ENCODER.encode(extra).decode() if extra else ""

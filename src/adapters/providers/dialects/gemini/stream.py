@@ -81,8 +81,8 @@ class Machine:
         self._model = ""
         self._reason = ""
         self._usage: Usage | None = None
-        self._counted: msgspec.Raw = UNSAID
-        self._beside: dict[str, list[msgspec.Raw]] = {}
+        self._logprobs: list[Logprob] = []  # of text that is still to come
+        self._beside: dict[str, dict[bytes, None]] = {}  # in the order in which it was said
         self._warned: set[str] = set()
         self._calls = 0
 
@@ -104,7 +104,9 @@ class Machine:
         if not self._reason:
             raise bad(self._provider, "ended its answer without a finish reason")
         if self.answer_id:
-            self._beside["responseId"] = [msgspec.Raw(msgspec.json.encode(self.answer_id))]
+            self._beside["responseId"] = {msgspec.json.encode(self.answer_id): None}
+        if self._logprobs:
+            self._drop("logprobsResult")
         self.parts.finish(
             Finished(
                 finish=answer.finish(self._reason, calls=self._calls > 0),
@@ -126,15 +128,13 @@ class Machine:
             raise filtered(self._provider, word(feedback.block_reason))
 
     def _take(self, candidate: Candidate) -> None:
-        logprobs: tuple[Logprob, ...] = ()
         if candidate.logprobs_result is not UNSAID:
-            logprobs = answer.logprobs(candidate.logprobs_result)
+            self._logprobs.extend(answer.logprobs(candidate.logprobs_result))
         content = candidate.content
         for part in (content.parts if content is not None else None) or ():
             if self._reason and _says(part):
                 raise bad(self._provider, "sent more of its answer after its finish reason")
-            self._part(part, logprobs)
-            logprobs = ()
+            self._part(part)
         self._note(candidate)
         if candidate.finish_reason not in answer.UNFINISHED:
             self._ended(candidate.finish_reason or "")
@@ -144,21 +144,22 @@ class Machine:
             raise failure
         self._reason = self._reason or word(reason) or "OTHER"
 
-    def _part(self, part: Part, logprobs: tuple[Logprob, ...]) -> None:
-        if part.thought_signature:
-            self._signed(part, part.thought_signature.encode("utf-8", "replace"), logprobs)
+    def _part(self, part: Part) -> None:
+        if part.thought_signature and not _wordless(part):
+            self._signed(part, part.thought_signature.encode("utf-8", "replace"))
         elif part.text is not None:
-            self._said(part, part.text, logprobs)
+            self._said(part, part.text)
         else:
             self._whole(part)
 
-    def _said(self, part: Part, text: str, logprobs: tuple[Logprob, ...]) -> None:
+    def _said(self, part: Part, text: str) -> None:
         if part.thought:
             self.parts.reasoning(text)
-        else:
-            self.parts.text(text, logprobs)
+        elif text:
+            self.parts.text(text, self._logprobs)
+            self._logprobs.clear()
 
-    def _signed(self, part: Part, signature: bytes, logprobs: tuple[Logprob, ...]) -> None:
+    def _signed(self, part: Part, signature: bytes) -> None:
         if part.thought:
             if part.text:
                 self.parts.close()
@@ -168,7 +169,7 @@ class Machine:
             return
         self.parts.whole(Reasoning("", signature, self._provider))
         if part.text is not None:
-            self._said(part, part.text, logprobs)
+            self._said(part, part.text)
             self.parts.close()
         elif _says(part):
             self._whole(part)
@@ -181,8 +182,7 @@ class Machine:
         elif part.file_data is not None:
             self.parts.whole(answer.file(self._provider, part.file_data))
         else:
-            found = (name for name in _WORDLESS if getattr(part, name) is not UNSAID)
-            self._drop(next(found, "other"))
+            self._drop(_wordless(part) or "other")
 
     def _called(self, part: Part) -> ToolCall:
         assert part.function_call is not None
@@ -197,9 +197,8 @@ class Machine:
 
     def _count(self, raw: msgspec.Raw) -> None:
         """Counts are totals so far: each report replaces the one before."""
-        if raw is UNSAID or bytes(raw) == bytes(self._counted):
+        if raw is UNSAID:
             return
-        self._counted = raw.copy()
         found = answer.usage(raw)
         if found is not None and found != self._usage:
             self._usage = found
@@ -208,14 +207,11 @@ class Machine:
     def _note(self, candidate: Candidate) -> None:
         """Keep what stands beside the words: of some the latest, of others everything."""
         for name, key in _LATEST:
-            if (raw := getattr(candidate, name)) is not UNSAID and lenient.value(raw) is not None:
-                self._beside[key] = [raw.copy()]
+            if (raw := getattr(candidate, name)) is not UNSAID:
+                self._beside[key] = {bytes(raw): None}
         for name, key in _BESIDE:
-            if (raw := getattr(candidate, name)) is UNSAID or lenient.value(raw) is None:
-                continue
-            kept = self._beside.setdefault(key, [])
-            if all(bytes(raw) != bytes(each) for each in kept):
-                kept.append(raw.copy())
+            if (raw := getattr(candidate, name)) is not UNSAID:
+                self._beside.setdefault(key, {})[bytes(raw)] = None
 
 
 def _says(part: Part) -> bool:
@@ -226,5 +222,14 @@ def _says(part: Part) -> bool:
     return (
         part.thought_signature is None
         or any(each is not None for each in whole)
-        or any(getattr(part, name) is not UNSAID for name in _WORDLESS)
+        or bool(_wordless(part))
     )
+
+
+def _wordless(part: Part) -> str:
+    """The name of the content that the contract has no word for, or empty."""
+    for name in _WORDLESS:
+        raw = getattr(part, name)
+        if raw is not UNSAID and bytes(raw) != b"null":
+            return name
+    return ""

@@ -5,10 +5,13 @@ What stands beside the words of an answer is kept raw: odd values there are as g
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import msgspec
 
-from hexgate.adapters.providers.lenient import UNSAID
+from hexgate.adapters.providers.lenient import MOST_TOKENS, UNSAID
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 _NOTHING = msgspec.Raw(b"{}")
 
 
@@ -83,12 +86,12 @@ class Feedback(Camel):
 class Usage(Camel):
     """Token counts; zeros are left out. The prompt's include what was cached, not the tools'."""
 
-    prompt_token_count: msgspec.Raw = UNSAID
-    cached_content_token_count: msgspec.Raw = UNSAID
-    candidates_token_count: msgspec.Raw = UNSAID
-    thoughts_token_count: msgspec.Raw = UNSAID
-    tool_use_prompt_token_count: msgspec.Raw = UNSAID
-    total_token_count: msgspec.Raw = UNSAID
+    prompt_token_count: Count | None = None
+    cached_content_token_count: Count | None = None
+    candidates_token_count: Count | None = None
+    thoughts_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    total_token_count: Count | None = None
 
 
 class Body(Camel):

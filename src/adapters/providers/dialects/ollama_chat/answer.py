@@ -109,6 +109,8 @@ def tool_call(provider: str, said: Aside, position: int, call: WireCall) -> Tool
     if not name:
         raise bad(provider, "answered with a tool call without a name")
     arguments = _text(provider, call.function.arguments)
+    if arguments == "null":  # a map that was never made, in Go
+        arguments = "{}"
     if not arguments.startswith("{"):
         raise bad(provider, "answered with tool call arguments that are no object")
     if call.id:

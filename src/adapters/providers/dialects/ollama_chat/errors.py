@@ -24,6 +24,7 @@ _LACKS = (
     ("does not support tools", "spec.tools", "tools"),
     ("does not support thinking", "spec.reasoning", "reasoning"),
     ("does not support chat", "spec.messages", "conversations"),
+    ("think value", "spec.reasoning", "this level of reasoning"),
 )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import assert_never
 
-import msgspec
-
+from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
     Inline,
@@ -22,7 +21,6 @@ from hexgate.domain.chat import (
 )
 from hexgate.domain.json import Json, JsonObject
 
-_OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 _BETWEEN = "\n\n"  # what the server itself puts between neighbouring messages of one role
 
 
@@ -74,8 +72,11 @@ class Messages:
         if not isinstance(media.source, Inline):
             self._lacking.refuse(path, "media by reference; send the bytes")
             return ""
-        if not media.media_type.startswith("image/"):
+        if not media.media_type.lower().startswith("image/"):
             self._lacking.refuse(path, f"{media.media_type} input")
+        if media.filename:
+            what = "has no field for the name of an image; left out"
+            self._once("FIELD_DROPPED", what, f"{path}.filename")
         return b64encode(media.source.data).decode()
 
     def _assistant(self, path: str, parts: tuple[Part, ...]) -> JsonObject:
@@ -108,12 +109,10 @@ class Messages:
 
     def _call(self, path: str, call: ToolCall) -> JsonObject:
         self._names[call.call_id] = call.name
-        arguments: JsonObject = {}
-        try:
-            arguments = _OBJECT.decode(call.arguments_json or "{}")
-        except (msgspec.DecodeError, RecursionError):
+        arguments = json_object(call.arguments_json)
+        if arguments is None:
             self._lacking.refuse(f"{path}.arguments_json", "arguments that are not a JSON object")
-        function: JsonObject = {"name": call.name, "arguments": arguments}
+        function: JsonObject = {"name": call.name, "arguments": arguments or {}}
         return {"id": call.call_id, "function": function}
 
     def _results(self, path: str, parts: tuple[Part, ...]) -> list[JsonObject]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import msgspec
-
 from hexgate.adapters.providers.dialects.ollama_chat.messages import Messages
-from hexgate.adapters.providers.extras import pass_through
+from hexgate.adapters.providers.extras import merged, pass_through
+from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
@@ -27,9 +26,8 @@ from hexgate.domain.spec import (
 
 PATH = "/api/chat"
 # What the gateway answers for, or bounds the price by.
-OWNED = frozenset({"model", "messages", "stream"})
+OWNED = frozenset({"model", "messages", "stream", "tools"})
 OWNED_OPTIONS = frozenset({"num_predict"})
-_OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 _THINK: dict[Effort, bool | str] = {
     Effort.NONE: False,
     Effort.MINIMAL: "low",
@@ -115,11 +113,10 @@ def _tool(path: str, tool: Tool, lacking: Lacking) -> JsonObject:
 
 
 def _schema(path: str, text: str, lacking: Lacking) -> JsonObject:
-    try:
-        return _OBJECT.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    schema = json_object(text)
+    if schema is None:
         lacking.refuse(path, "a schema that is not a JSON object as RFC 8259 has it")
-        return {}
+    return schema or {}
 
 
 def _output(payload: JsonObject, spec: Spec, lacking: Lacking) -> None:
@@ -160,15 +157,18 @@ def _extra(
     payload: JsonObject, options: JsonObject, call: ChatCall, provider: str, lacking: Lacking
 ) -> None:
     """Merge the caller's own settings, `options` key by key."""
+    del payload["options"]
     pass_through(payload, call, provider, lacking, owned=OWNED)
-    theirs, payload["options"] = payload["options"], options
-    if theirs is options:
-        return
-    path = f"spec.provider_options.{provider}.options"
+    theirs = payload.pop("options", {})
+    path = f"spec.provider_options.{provider}"
+    for key in payload:  # the server does not tell capitals from small letters
+        if key.casefold() == "options":
+            lacking.refuse(f"{path}.{key}", "options in other letters; write options")
     if not isinstance(theirs, dict):
-        lacking.refuse(path, "options that are not an object")
+        lacking.refuse(f"{path}.options", "options that are not an object")
         return
-    for key in OWNED_OPTIONS & theirs.keys():
-        said = f"setting {key} here: the gateway sets it from the request"
-        lacking.refuse(f"{path}.{key}", said)
-    options.update(theirs)
+    for key in theirs:
+        if key.casefold() in OWNED_OPTIONS:
+            said = f"setting {key} here: the gateway sets it from the request"
+            lacking.refuse(f"{path}.options.{key}", said)
+    payload["options"] = merged(options, theirs, f"{path}.options", lacking)

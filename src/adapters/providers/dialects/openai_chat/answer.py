@@ -9,7 +9,6 @@ from operator import itemgetter
 
 import msgspec
 
-from hexgate.adapters.providers.dialects.openai_chat.counts import count, object_of
 from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event, request_id
 from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Body,
@@ -20,6 +19,7 @@ from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Words,
 )
 from hexgate.adapters.providers.dialects.openai_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.lenient import fields, number
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob
 from hexgate.domain.chat import Part, Reasoning, Refusal, Text, ToolCall
@@ -83,17 +83,17 @@ def usage(wire: object) -> Usage | None:
     Most servers count reasoning inside `completion_tokens`. Where the total shows that one counts
     it beside them, it is added. DeepSeek has a word of its own for cached tokens.
     """
-    said = object_of(wire)
-    prompt, output = count(said.get("prompt_tokens")), count(said.get("completion_tokens"))
+    said = fields(wire)
+    prompt, output = number(said.get("prompt_tokens")), number(said.get("completion_tokens"))
     if prompt is None or output is None:
         return None
-    asked = object_of(said.get("prompt_tokens_details"))
-    given = object_of(said.get("completion_tokens_details"))
-    found = count(asked.get("cached_tokens")) or count(said.get("prompt_cache_hit_tokens"))
+    asked = fields(said.get("prompt_tokens_details"))
+    given = fields(said.get("completion_tokens_details"))
+    found = number(asked.get("cached_tokens")) or number(said.get("prompt_cache_hit_tokens"))
     cached = min(prompt, found or 0)
-    written = min(prompt - cached, count(asked.get("cache_write_tokens")) or 0)
-    reasoning = count(given.get("reasoning_tokens")) or 0
-    if reasoning and count(said.get("total_tokens")) == prompt + output + reasoning:
+    written = min(prompt - cached, number(asked.get("cache_write_tokens")) or 0)
+    reasoning = number(given.get("reasoning_tokens")) or 0
+    if reasoning and number(said.get("total_tokens")) == prompt + output + reasoning:
         output += reasoning
     return Usage(
         uncached_input=prompt - cached - written,

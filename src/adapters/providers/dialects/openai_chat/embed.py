@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from base64 import b64decode
@@ -10,11 +11,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from hexgate.adapters.providers.dialects.openai_chat.azure import Deployments
-from hexgate.adapters.providers.dialects.openai_chat.counts import count, object_of
 from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event
 from hexgate.adapters.providers.dialects.openai_chat.quirks import OPENAI, Quirks, azure
 from hexgate.adapters.providers.dialects.openai_chat.structs import Fault
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.lenient import fields, number
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.domain.call import EmbedCall
 from hexgate.domain.chat import Text
@@ -77,7 +78,7 @@ class OpenAIEmbeddings:
         for response in responses:
             body = self._decoded(response.body)
             vectors.extend(self._ordered(body.data))
-            tokens = count(object_of(body.usage).get("prompt_tokens"))
+            tokens = number(fields(body.usage).get("prompt_tokens"))
             usage = (
                 None if usage is None or tokens is None else usage + Usage(uncached_input=tokens)
             )
@@ -130,6 +131,8 @@ class OpenAIEmbeddings:
             raise bad(self._provider, "answered with a vector that is none") from broken
         if isinstance(said, str) and sys.byteorder == "big":
             floats.byteswap()
+        if not floats or not math.isfinite(sum(floats)):
+            raise bad(self._provider, "answered with a vector that is none")
         return floats
 
 

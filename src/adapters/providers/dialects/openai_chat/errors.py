@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hexgate.adapters.providers.dialects.openai_chat.counts import object_of
 from hexgate.adapters.providers.dialects.openai_chat.structs import Fault, FaultBody
 from hexgate.adapters.providers.failures import (
     by_status,
@@ -16,6 +15,7 @@ from hexgate.adapters.providers.failures import (
     wait_s,
     word,
 )
+from hexgate.adapters.providers.lenient import fields
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.errors import (
     BadResponse,
@@ -60,8 +60,16 @@ _WORDS: dict[str, tuple[type[Unserved], str]] = {
     "unavailable_error": _BUSY,
 }
 _INVALID = frozenset(("invalid_request_error", "BadRequestError"))
-# vLLM and others have no code for this, so the wording is all there is to go by.
-_TOO_LONG_SAID = ("maximum context length", "context size", "context window", "prompt is too long")
+# vLLM, DeepSeek, Mistral, xAI and others have no code for this, so the wording is all there is to
+# go by.
+_TOO_LONG_SAID = (
+    "maximum context length",
+    "context size",
+    "context window",
+    "prompt is too long",
+    "maximum prompt length",
+    "[input_too_large]",
+)
 
 
 def from_response(provider: str, response: WireResponse) -> GatewayError:
@@ -125,18 +133,26 @@ def _known(
                 request_id=request_id(headers),
                 wait_s=None if kind is QuotaExhausted else wait_s(status, headers),
             )
-    if isinstance(fault.code, str) or status not in (0, 400, 413, 422):
+    if _exact(fault.code) or status not in (0, 400, 413, 422):
         return None
     message = (fault.message or "").casefold()
     return too_long(provider) if any(said in message for said in _TOO_LONG_SAID) else None
 
 
+def _exact(code: str | int | None) -> bool:
+    """Whether a code says more than that the request is at fault: a number or a sentence does not,
+    nor does the name of the kind of error again.
+    """
+    said = word(code)
+    return bool(said) and not said.isdecimal() and said not in _INVALID
+
+
 def _filtered(provider: str, code: str, inner: object) -> ContentFiltered:
     """What was refused, and where the provider tells, under which of its categories."""
-    found = object_of(inner)
-    results = object_of(found.get("content_filter_result") or found.get("content_filter_results"))
+    found = fields(inner)
+    results = fields(found.get("content_filter_result") or found.get("content_filter_results"))
     names = [
-        word(name) for name, said in results.items() if object_of(said).get("filtered") is True
+        word(name) for name, said in results.items() if fields(said).get("filtered") is True
     ]
     why = ", ".join((code, *names))
     metadata = {"provider": provider, "code": code}

@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import assert_never
 
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
+from hexgate.adapters.providers.documents import text_of
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
     FileId,
@@ -29,6 +30,7 @@ _AUDIO = {
     "audio/mpeg": "mp3",
     "audio/mp3": "mp3",
 }
+_PDF = "application/pdf"  # the only file of chat completions; source: the guide to file inputs
 
 
 class Messages:
@@ -61,8 +63,10 @@ class Messages:
 
     def _said(self, path: str, role: str, message: Message) -> JsonObject:
         said: JsonObject = {"role": role, "content": self._content(path, message.parts)}
-        if message.name:
+        if message.name and self._quirks.names:
             said["name"] = message.name
+        elif message.name:
+            self._lacking.drop(f"{path}.name", "participant names")
         return said
 
     def _assistant(self, path: str, message: Message) -> JsonObject:
@@ -87,15 +91,17 @@ class Messages:
 
     def _result(self, path: str, result: ToolResult) -> JsonObject:
         for index, part in enumerate(result.parts):
-            if isinstance(part, Media):
-                self._lacking.refuse(f"{path}.parts[{index}].media", "media in tool results")
+            if isinstance(part, Media) and text_of(part) is None:
+                what = "media in tool results, other than text in UTF-8"
+                self._lacking.refuse(f"{path}.parts[{index}].media", what)
         if result.is_error:
             self._once(
                 "ERROR_FLAG_DROPPED",
                 "has no error flag for tool results; their text alone says so",
                 f"{path}.is_error",
             )
-        content = self._content(path, tuple(p for p in result.parts if isinstance(p, Text)))
+        told = tuple(p for p in result.parts if isinstance(p, Text) or text_of(p) is not None)
+        content = self._content(path, told)
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
     def _content(self, path: str, parts: tuple[Part, ...]) -> Json:
@@ -154,11 +160,15 @@ class Messages:
         if kind in _AUDIO:
             audio: JsonObject = {"data": encoded, "format": _AUDIO[kind]}
             return {"type": "input_audio", "input_audio": audio}
-        if not self._quirks.files or kind.startswith(("audio/", "video/")):
-            self._lacking.refuse(path, f"{kind} input")
+        if (text := text_of(media)) is not None:
+            if media.filename:
+                self._once("FILENAME_DROPPED", "takes text as it is, without a file name", path)
+            return {"type": "text", "text": text}
+        if not self._quirks.files or kind != _PDF:
+            self._lacking.refuse(path, f"{kind} input here; send text in UTF-8")
             return None
         file: JsonObject = {
-            "filename": media.filename or "file",  # required next to file_data
+            "filename": media.filename or "file.pdf",  # required next to file_data
             "file_data": f"data:{kind};base64,{encoded}",
         }
         return {"type": "file", "file": file}

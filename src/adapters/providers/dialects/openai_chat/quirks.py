@@ -22,6 +22,8 @@ class Quirks:
     allowed_tools: bool = False  # tool_choice of type allowed_tools; else others are left out
     files: bool = False  # content parts of type file
     refusals: bool = False  # content parts of type refusal; else they are sent as text
+    names: bool = True  # of participants
+    seed: str = "seed"  # the field for it
     top_k: bool = False
     encoding_format: bool = True  # embeddings in base64 can be asked for
     dimensions: bool = True  # the length of embeddings can be chosen
@@ -40,6 +42,8 @@ COMPATIBLE = Quirks(
     rules=Rules(stops=16, efforts=(Effort.LOW, Effort.MEDIUM, Effort.HIGH)),
     max_tokens="max_tokens",
 )
+# It refuses every field that it does not know, and counts tokens without being asked.
+MISTRAL = replace(COMPATIBLE, seed="random_seed", stream_options=False, names=False)
 
 
 @lru_cache(maxsize=1024)

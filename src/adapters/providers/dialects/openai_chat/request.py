@@ -40,6 +40,14 @@ OWNED = frozenset(
         "best_of",
         "max_tokens",
         "max_completion_tokens",
+        "max_output_tokens",
+        "max_new_tokens",
+        "max_length",
+        "n_predict",  # llama.cpp, as the following
+        "n_cmpl",
+        "num_predict",  # Ollama
+        "functions",  # what tools were before, whose calls are not read
+        "function_call",
     }
 )
 # What is paid for beside or instead of the tokens of the model that was asked.
@@ -127,7 +135,7 @@ def _params(
         else:
             payload[name] = value
     if params.seed is not None:
-        payload["seed"] = params.seed
+        payload[quirks.seed] = params.seed
     if params.top_k is not None:
         if quirks.top_k:
             payload["top_k"] = params.top_k

@@ -11,7 +11,6 @@ from __future__ import annotations
 from hexgate.adapters.framing.sse import SseReader
 from hexgate.adapters.providers.dialects.openai_chat import answer
 from hexgate.adapters.providers.dialects.openai_chat.calls import Calls
-from hexgate.adapters.providers.dialects.openai_chat.counts import object_of
 from hexgate.adapters.providers.dialects.openai_chat.errors import bad
 from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Body,
@@ -19,6 +18,7 @@ from hexgate.adapters.providers.dialects.openai_chat.structs import (
     TokenLogprob,
     Words,
 )
+from hexgate.adapters.providers.lenient import fields
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader
 from hexgate.adapters.providers.wire import Reader
@@ -47,7 +47,7 @@ class Machine:
         self._provider = provider
         self._needs_done = needs_done
         self._calls = Calls(provider, self.parts)
-        self._simple = False  # more text is nothing but that
+        self._simple = False  # text is being said, so more of it is nothing but that
         self._logprobs: list[TokenLogprob] = []  # that wait for their text
         self._annotations: list[object] = []
         self._prompt: object = None  # what a filter found in the prompt
@@ -88,8 +88,8 @@ class Machine:
             self._count(answer.usage(body.usage))
 
     def _choose(self, choice: Choice, words: Words) -> None:
-        for name, found in object_of(choice.content_filter_results).items():
-            if object_of(self._found.get(name)).get("filtered") is not True:
+        for name, found in fields(choice.content_filter_results).items():
+            if fields(self._found.get(name)).get("filtered") is not True:
                 self._found[name] = found
         if isinstance(words.annotations, list):
             self._annotations.extend(words.annotations)
@@ -99,11 +99,13 @@ class Machine:
             return
         if choice.logprobs is not None and choice.logprobs.content:
             self._logprobs.extend(choice.logprobs.content)
+        self._simple = False
         for kind, piece in answer.said(words):
             self._say(kind, piece)
+            self._simple = kind is Text
         for call in words.tool_calls or ():
             self._calls.take(call, self._body)
-        self._simple = not words.tool_calls and not self._logprobs
+            self._simple = False
         if choice.finish_reason:
             self._ending = choice
             self._simple = False

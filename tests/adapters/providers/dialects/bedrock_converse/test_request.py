@@ -151,7 +151,11 @@ def test_the_callers_own_settings_are_merged_and_win() -> None:
     assert made["inferenceConfig"] == {"maxTokens": 5000, "temperature": 0.3, "topP": 0.1}
     assert made[NATIVE] == {"top_k": 3, "anthropic_beta": ["x"]}
     assert made["requestMetadata"] == {"end_user_id": "u", "team": "a"}
-    assert warned(call) == []
+    path = "spec.provider_options.aws"
+    assert warned(call) == [
+        ("PRICE_UNCERTAIN", f"{path}.guardrailConfig"),
+        ("PARAM_REPLACED", f"{path}.inferenceConfig.topP"),
+    ]
 
 
 def test_what_changes_the_price_is_passed_with_a_warning() -> None:
@@ -173,6 +177,9 @@ def test_what_changes_the_price_is_passed_with_a_warning() -> None:
         ({"inferenceConfig": 3}, "inferenceConfig"),
         ({NATIVE: {"max_tokens": 9}}, f"{NATIVE}.max_tokens"),
         ({NATIVE: {"inferenceConfig": {"maxTokens": 9}}}, f"{NATIVE}.inferenceConfig.maxTokens"),
+        ({NATIVE: {"num_generations": 5}}, f"{NATIVE}.num_generations"),
+        ({NATIVE: {"numResults": 2}}, f"{NATIVE}.numResults"),
+        ({NATIVE: {"n": 2}}, f"{NATIVE}.n"),
         (
             {NATIVE: {"textGenerationConfig": {"maxTokenCount": 9}}},
             f"{NATIVE}.textGenerationConfig.maxTokenCount",

@@ -135,6 +135,34 @@ def test_text_documents_are_named_apart_from_the_messages() -> None:
     ]
 
 
+def test_documents_of_an_earlier_turn_are_moved_with_a_warning() -> None:
+    notes = Media("text/plain", Inline(b"Notes."))
+    earlier = Message(Role.USER, (notes, Text("Read.")))
+    request = sent(ask(messages=(*HELLO, earlier, Message(Role.ASSISTANT, (Text("Yes."),)), *HELLO)))
+    assert warned(request) == [("DOCUMENT_MOVED", "spec.messages[1]")]
+    assert sent(ask(messages=(*HELLO, earlier))).warnings == ()
+    request = sent(ask(messages=(Message(Role.USER, (notes,)), *HELLO)))
+    assert request.payload["messages"] == [{"role": "user", "content": "Hi"}]
+    assert warned(request) == [("DOCUMENT_MOVED", "spec.messages[0]")]
+
+
+def test_documents_alone_ask_nothing() -> None:
+    notes = Message(Role.USER, (Media("text/plain", Inline(b"Notes.")),))
+    assert refused(ask(messages=(notes,))) == ["spec.messages[0]"]
+    answered = (*HELLO, Message(Role.ASSISTANT, (Text("Yes?"),)), notes)
+    assert refused(ask(messages=answered)) == ["spec.messages[2]"]
+    found = payload(ask(messages=(*HELLO, notes)))
+    assert (found["messages"], found["documents"]) == (
+        [{"role": "user", "content": "Hi"}],
+        [{"id": "doc_0", "data": {"text": "Notes."}}],
+    )
+
+
+def test_a_plan_of_no_words_is_none() -> None:
+    found: Any = messages(Text(""), CALL, role=Role.ASSISTANT)
+    assert "tool_plan" not in found[1]
+
+
 @pytest.mark.parametrize(
     "media",
     [
