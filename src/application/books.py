@@ -12,7 +12,7 @@ from hexgate.application.prepare import worst_cost
 from hexgate.domain.answer import PRICE_UNCERTAIN, Finish, Warned
 from hexgate.domain.call import Call, Hop
 from hexgate.domain.errors import DeadlineExceeded, GatewayError
-from hexgate.domain.estimate import media_kinds, text_tokens
+from hexgate.domain.estimate import apart_tokens, text_tokens
 from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost, cost
 from hexgate.domain.receipt import Receipt
@@ -64,7 +64,7 @@ class Books:
             requested_model=call.spec.model,
             provider=first.provider,
             model=first.model,
-            hold_nanos=max(worst_cost(hop, call.input_tokens) for hop in call.hops),
+            hold_nanos=max(worst_cost(hop, call.input_tokens, call.spec) for hop in call.hops),
             price_known=all(hop.price is not None for hop in call.hops),
             started_at=call.started_at,
             expires_at=call.started_at + (call.deadline - call.started) + SWEEP_MARGIN_S,
@@ -159,6 +159,7 @@ class Account:
         call = self.call
         hop = self._answered()
         usage = self._used(state)
+        spent = self._cost(usage, hop)
         now = self._clock.monotonic()
         first_s = None if self.first_token is None else self.first_token - call.started
         return Receipt(
@@ -167,7 +168,7 @@ class Account:
             model=hop.model,
             attempts=tuple(call.attempts.done),
             usage=usage,
-            cost=self._cost(usage, hop),
+            cost=self._with_waste(spent) if call.attempts.wasted else spent,
             accepted_at=self.accepted_at,
             total_s=now - call.started,
             first_token_s=first_s,
@@ -234,6 +235,20 @@ class Account:
             # Nothing used costs nothing, whatever the price.
             return Cost() if usage.total == 0 else cost(usage, None)
         spent = cost(usage, price)
-        # A kind of media that is not told may be one that costs something else.
-        apart = price.apart and media_kinds(self.call.spec) & (price.apart | {""})
+        apart = price.apart and apart_tokens(self.call.spec, price.apart)
         return replace(spent, estimated=True) if self._uncertain or apart else spent
+
+    def _with_waste(self, spent: Cost) -> Cost:
+        """With what attempts cost that did not produce the answer, as far as that is known."""
+        attempts, hops = self.call.attempts, self.call.hops
+        # The whole input of the last attempt may have been charged already, as an estimate.
+        most = len(attempts.done) - self._billed()
+        wasted = [cost(used, hops[hop].price) for at, hop, used in attempts.wasted if at < most]
+        if not wasted:
+            return spent
+        if spent.unknown or (not spent.total_nanos and any(one.unknown for one in wasted)):
+            return Cost(estimated=True, unknown=True)
+        # Whatever else such an attempt cost is not known.
+        total = sum(one.total_nanos for one in wasted)
+        version = spent.price_version or wasted[0].price_version
+        return replace(spent, wasted_nanos=total, price_version=version, estimated=True)

@@ -10,12 +10,13 @@ from hexgate.application.requests import ChatRequest, EmbedRequest, Request
 from hexgate.domain.answer import Warned
 from hexgate.domain.call import Attempts, Call, ChatCall, EmbedCall, Hop, Options, Timeouts
 from hexgate.domain.catalog import ModelCard, Target
+from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.errors import (
     NoEligibleTarget,
     PriceUnknown,
     SpendLimitExceeded,
 )
-from hexgate.domain.estimate import embedded_tokens, input_tokens
+from hexgate.domain.estimate import apart_tokens, embedded_tokens, input_tokens
 from hexgate.domain.price import cost
 from hexgate.domain.routing import Routes
 from hexgate.domain.spec import Spec
@@ -83,7 +84,7 @@ class Prepare:
         """A call of this kind: routed, priced and bounded."""
         spec, options = request.spec, request.options
         targets = routes.targets(spec.model, options, self._catalog.vendors_of)
-        hops = self._affordable(targets, options, tokens, longest)
+        hops = self._affordable(targets, request, tokens, longest)
         first = hops[0]
         return kind(
             call_id=request.call_id,
@@ -102,9 +103,10 @@ class Prepare:
         )
 
     def _affordable(
-        self, targets: tuple[Target, ...], options: Options, tokens: int, longest: Longest
+        self, targets: tuple[Target, ...], request: Request, tokens: int, longest: Longest
     ) -> tuple[Hop, ...]:
         """The hops within the caller's spending bounds; raises the first refusal when none is."""
+        options = request.options
         refusals: list[NoEligibleTarget | PriceUnknown | SpendLimitExceeded] = []
         hops: list[Hop] = []
         for target in targets:
@@ -116,7 +118,7 @@ class Prepare:
                 price=card.price,
                 timeouts=self._timeouts(target, options),
             )
-            refusal = _refusal(hop, options, self._bound(options), tokens)
+            refusal = _refusal(hop, request, self._bound(options), tokens)
             if refusal is None:
                 hops.append(hop)
             else:
@@ -147,14 +149,20 @@ class Prepare:
         return min(wanted, card.max_output_tokens) if card.max_output_tokens else wanted
 
 
-def worst_cost(hop: Hop, tokens: int) -> int:
+def worst_cost(hop: Hop, tokens: int, spec: Spec | EmbedSpec) -> int:
     """The most that one attempt at a hop can cost, in nano-USD; 0 where the price is unknown."""
-    return cost(Usage(uncached_input=tokens, output=hop.max_output_tokens), hop.price).total_nanos
+    price = hop.price
+    worst = cost(Usage(uncached_input=tokens, output=hop.max_output_tokens), price).total_nanos
+    if price is None or not price.apart:
+        return worst
+    dearer = max(0, price.apart_input - price.rates_for(tokens).input)
+    return worst + -(-apart_tokens(spec, price.apart) * dearer // 1_000_000)
 
 
 def _refusal(
-    hop: Hop, options: Options, bound: int | None, tokens: int
+    hop: Hop, request: Request, bound: int | None, tokens: int
 ) -> NoEligibleTarget | PriceUnknown | SpendLimitExceeded | None:
+    options = request.options
     prices = (options.max_input_price, options.max_output_price)
     if bound is None and prices == (None, None):
         return None
@@ -165,7 +173,7 @@ def _refusal(
             "add it under models.cards in the configuration, or lift the bound",
             metadata={"model": name},
         )
-    worst = worst_cost(hop, tokens)
+    worst = worst_cost(hop, tokens, request.spec)
     if bound is not None and worst > bound:
         return SpendLimitExceeded(
             f"{name} may cost {worst} nano-USD, the limit is {bound}; "

@@ -12,6 +12,7 @@ from hexgate.domain.answer import Warned
 from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
+from hexgate.domain.usage import Usage
 
 
 class FallbackMode(enum.Enum):
@@ -107,13 +108,18 @@ class Attempt:
 
 
 class Attempts:
-    """Every attempt of one call, and the one budget that retries and fallbacks share."""
+    """Every attempt of one call, and the one budget that retries and fallbacks share.
 
-    __slots__ = ("_left", "done")
+    `wasted` is what is known to have been billed for attempts that did not produce the answer, each
+    with its place in `done` and that of its hop.
+    """
+
+    __slots__ = ("_left", "done", "wasted")
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self.done: list[Attempt] = []
+        self.wasted: list[tuple[int, int, Usage]] = []
 
     @property
     def left(self) -> int:

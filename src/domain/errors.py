@@ -43,6 +43,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hexgate.domain.receipt import Receipt
+from hexgate.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class GatewayError(Exception):
         self.detail = detail
         # What was tried, delivered and spent before the failure, once that is known.
         self.receipt: Receipt | None = None
+        # What the provider is known to have billed for the attempt, although it did not answer.
+        self.billed: Usage | None = None
 
 
 class Rejected(GatewayError):

@@ -49,9 +49,13 @@ def embedded_tokens(spec: EmbedSpec) -> int:
     return sum(_part(part) for parts in spec.inputs for part in parts)
 
 
-def media_kinds(spec: Spec | EmbedSpec) -> frozenset[str]:
-    """The kinds of media in the input, such as `image`; an empty text for one that is not told."""
-    return frozenset(media.media_type.partition("/")[0].lower() for media in _all_media(spec))
+def apart_tokens(spec: Spec | EmbedSpec, kinds: frozenset[str]) -> int:
+    """Input tokens of the media whose kind, such as `image`, is one of these or is not told."""
+    return sum(_media(media) for media in _all_media(spec) if _kind(media) in kinds | {""})
+
+
+def _kind(media: Media) -> str:
+    return media.media_type.partition("/")[0].lower()
 
 
 def _all_media(spec: Spec | EmbedSpec) -> Iterator[Media]:

@@ -33,13 +33,15 @@ class Price:
     """What a model costs. `tiers` are in rising order; `version` names the price table.
 
     `apart` holds the kinds of media, such as `audio`, whose tokens cost something else in the
-    input than those of text. Usage counts them as input, so with them a cost is an estimate.
+    input than those of text, and `apart_input` the dearest of their rates. Usage counts them as
+    input, so with them a cost is an estimate.
     """
 
     rates: Rates
     tiers: tuple[Tier, ...] = ()
     version: str
     apart: frozenset[str] = frozenset()
+    apart_input: int = 0
 
     def rates_for(self, input_tokens: int) -> Rates:
         """The rates of a request of this size: the last tier that it exceeds, else the base."""

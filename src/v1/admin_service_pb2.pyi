@@ -619,7 +619,7 @@ class CheckProviderResponse(_message.Message):
     failure: _error_pb2.ErrorReason.ValueType
     """Why not. UNSPECIFIED when ok."""
     message: _builtins.str
-    """For people."""
+    """For people. Empty when ok; never the provider's own words."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """How long it took."""

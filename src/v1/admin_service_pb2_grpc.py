@@ -139,7 +139,9 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckProvider(self, request, context):
-        """Tries a provider's connection and credentials.
+        """Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+        answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+        is asked directly: no breaker, no limit and no retry stands between.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

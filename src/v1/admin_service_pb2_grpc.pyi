@@ -46,7 +46,10 @@ class AdminServiceStub:
     PurgeCache: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.PurgeCacheRequest, _admin_service_pb2.PurgeCacheResponse]
     """Drops gateway response-cache entries."""
     CheckProvider: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.CheckProviderRequest, _admin_service_pb2.CheckProviderResponse]
-    """Tries a provider's connection and credentials."""
+    """Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+    answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+    is asked directly: no breaker, no limit and no retry stands between.
+    """
     RefreshModels: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RefreshModelsRequest, _admin_service_pb2.RefreshModelsResponse]
     """Asks providers for their models again."""
     ValidateModel: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ValidateModelRequest, _admin_service_pb2.ValidateModelResponse]
@@ -74,7 +77,10 @@ class AdminServiceAsyncStub(AdminServiceStub):
     PurgeCache: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.PurgeCacheRequest, _admin_service_pb2.PurgeCacheResponse]  # type: ignore[assignment]
     """Drops gateway response-cache entries."""
     CheckProvider: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CheckProviderRequest, _admin_service_pb2.CheckProviderResponse]  # type: ignore[assignment]
-    """Tries a provider's connection and credentials."""
+    """Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+    answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+    is asked directly: no breaker, no limit and no retry stands between.
+    """
     RefreshModels: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RefreshModelsRequest, _admin_service_pb2.RefreshModelsResponse]  # type: ignore[assignment]
     """Asks providers for their models again."""
     ValidateModel: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ValidateModelRequest, _admin_service_pb2.ValidateModelResponse]  # type: ignore[assignment]
@@ -141,7 +147,10 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.CheckProviderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.CheckProviderResponse, _abc.Awaitable[_admin_service_pb2.CheckProviderResponse]]:
-        """Tries a provider's connection and credentials."""
+        """Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+        answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+        is asked directly: no breaker, no limit and no retry stands between.
+        """
 
     @_abc_1.abstractmethod
     def RefreshModels(

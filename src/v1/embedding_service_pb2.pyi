@@ -71,18 +71,24 @@ class EmbedRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """Alias or `provider/model`."""
+    """Alias or `provider/model`. Required: the gateway's default model is one that writes."""
     dimensions: _builtins.int
-    """Truncate vectors to this length, where supported."""
+    """Length of the vectors, 1 to 65,536. Unset is the model's own. A model that has but one length
+    answers with that, and a warning.
+    """
     purpose: Global___EmbedPurpose.ValueType
-    """What the vectors are for."""
+    """What the vectors are for. A model that makes no difference answers with a warning."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmbedInput]:
-        """One vector per input, in order."""
+        """One vector per input, in order; at most 2,000, with `dimensions` also at most 8,192,000
+        numbers together.
+        """
 
     @_builtins.property
     def options(self) -> _generation_pb2.CallOptions:
-        """How to make the call."""
+        """How to make the call. Vectors are not kept and have no raw response: `cache`, except BYPASS, and
+        `include_raw_response` are refused.
+        """
 
     def __init__(
         self,
@@ -112,7 +118,7 @@ class EmbedInput(_message.Message):
     PARTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[_content_pb2.ContentPart]:
-        """Text and, for multimodal models, media."""
+        """Text and, for multimodal models, media; not empty, and without `prompt_cache`."""
 
     def __init__(
         self,

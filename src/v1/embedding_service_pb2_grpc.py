@@ -47,7 +47,8 @@ class EmbeddingServiceServicer:
     """
 
     def Embed(self, request, context):
-        """Embeds inputs, all or nothing.
+        """Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+        request or its alias names take over when one fails, never the gateway's own fallbacks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

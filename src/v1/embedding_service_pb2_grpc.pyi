@@ -34,7 +34,9 @@ class EmbeddingServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EmbeddingServiceAsyncStub: ...
     Embed: _grpc.UnaryUnaryMultiCallable[_embedding_service_pb2.EmbedRequest, _embedding_service_pb2.EmbedResponse]
-    """Embeds inputs, all or nothing."""
+    """Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+    request or its alias names take over when one fails, never the gateway's own fallbacks.
+    """
 
 @_typing.type_check_only
 class EmbeddingServiceAsyncStub(EmbeddingServiceStub):
@@ -42,7 +44,9 @@ class EmbeddingServiceAsyncStub(EmbeddingServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Embed: _aio.UnaryUnaryMultiCallable[_embedding_service_pb2.EmbedRequest, _embedding_service_pb2.EmbedResponse]  # type: ignore[assignment]
-    """Embeds inputs, all or nothing."""
+    """Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+    request or its alias names take over when one fails, never the gateway's own fallbacks.
+    """
 
 class EmbeddingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Embeddings over any configured provider."""
@@ -53,6 +57,8 @@ class EmbeddingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _embedding_service_pb2.EmbedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_embedding_service_pb2.EmbedResponse, _abc.Awaitable[_embedding_service_pb2.EmbedResponse]]:
-        """Embeds inputs, all or nothing."""
+        """Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+        request or its alias names take over when one fails, never the gateway's own fallbacks.
+        """
 
 def add_EmbeddingServiceServicer_to_server(servicer: EmbeddingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -35,6 +35,9 @@ from tests.fakes import FakeClock, FakeProvider, RecordingObserver
 # A dollar per million tokens in, two out: 1,000 and 2,000 nano-USD a token.
 PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
 
+# The same for text; audio is five times as dear.
+LISTENS = replace(PRICE, apart=frozenset({"audio"}), apart_input=5 * 10**9)
+
 
 class Catalog:
     """Priced models, of which one has another price for audio, and one without a price."""
@@ -43,7 +46,7 @@ class Catalog:
         if target.model == "free":
             return ModelCard(target=target)
         if target.model == "listens":
-            return ModelCard(target=target, price=replace(PRICE, apart=frozenset({"audio"})))
+            return ModelCard(target=target, price=LISTENS)
         return ModelCard(target=target, max_output_tokens=50, price=PRICE)
 
     def vendors_of(self, model: str) -> tuple[str, ...]:

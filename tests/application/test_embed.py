@@ -14,11 +14,13 @@ from hexgate.domain.call import CacheMode
 from hexgate.domain.catalog import Target
 from hexgate.domain.chat import Text
 from hexgate.domain.errors import (
+    AllTargetsFailed,
     DeadlineExceeded,
     GatewayError,
     InvalidRequest,
     Overloaded,
     PriceUnknown,
+    ProviderLimited,
     SpendLimitExceeded,
     StoreUnavailable,
     TimedOut,
@@ -26,6 +28,7 @@ from hexgate.domain.errors import (
     Unreachable,
 )
 from hexgate.domain.ledger import CallState
+from hexgate.domain.price import Cost
 from hexgate.domain.routing import Routes
 from hexgate.domain.usage import Usage
 from tests.application.desk import BrokenLedger, Catalog, Desk, FullLedger
@@ -96,6 +99,50 @@ async def test_a_failure_is_settled_and_its_error_carries_the_receipt(
     assert (row.state, row.failure, row.usage.input) == (state, failure.reason, tokens)
     assert caught.value.receipt is not None
     assert caught.value.receipt.cost == row.cost
+
+
+def limited(billed: int) -> ProviderLimited:
+    """A failure of which some was billed all the same."""
+    failure = ProviderLimited("slower", http_status=429)
+    failure.billed = Usage(uncached_input=billed)
+    return failure
+
+
+async def test_what_a_failed_call_was_billed_for_is_wasted_and_on_record() -> None:
+    desk = Desk(FakeProvider(limited(2)))
+    with pytest.raises(ProviderLimited) as caught:
+        await desk.embed(desk.embed_request())
+    row = await desk.settlement()
+    assert (row.state, row.usage.total) == (CallState.FAILED, 0)
+    assert row.cost == Cost(wasted_nanos=2_000, price_version="test", estimated=True)
+    assert caught.value.receipt is not None
+    assert caught.value.receipt.cost == row.cost
+
+
+async def test_what_earlier_attempts_were_billed_for_is_part_of_the_cost() -> None:
+    desk = Desk(FakeProvider(limited(2), limited(3), "vectors"))
+    request = desk.embed_request("one", "three", fallback_models=("fake/n", "fake/o"))
+    cost = (await desk.embed(request)).receipt.cost
+    assert (cost.input_nanos, cost.wasted_nanos, cost.total_nanos) == (2_000, 5_000, 7_000)
+    assert cost.estimated  # nobody knows whether that is all
+    assert (await desk.settlement()).cost == cost
+
+
+async def test_a_part_is_not_charged_again_where_the_whole_was_estimated() -> None:
+    late = TimedOut("late")
+    late.billed = Usage(uncached_input=2)
+    desk = Desk(FakeProvider(limited(1), late))
+    with pytest.raises(AllTargetsFailed):
+        await desk.embed(desk.embed_request(fallback_models=("fake/n",)))
+    cost = (await desk.settlement()).cost
+    assert (cost.input_nanos, cost.wasted_nanos) == (3_000, 1_000)
+
+
+async def test_waste_at_an_unknown_price_is_not_said_to_be_free() -> None:
+    desk = Desk(FakeProvider(limited(2)))
+    with pytest.raises(ProviderLimited):
+        await desk.embed(desk.embed_request(model="fake/free"))
+    assert (await desk.settlement()).cost == Cost(estimated=True, unknown=True)
 
 
 async def test_a_bug_in_an_adapter_still_settles_the_call() -> None:

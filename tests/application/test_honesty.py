@@ -21,6 +21,7 @@ from hexgate.domain.chat import (
     ToolCall,
     ToolResult,
 )
+from hexgate.domain.errors import SpendLimitExceeded
 from hexgate.domain.receipt import Receipt
 from tests.application.desk import Desk, read
 from tests.fakes import FakeProvider, Script, script
@@ -104,3 +105,15 @@ async def test_embedded_media_count_too(part: Media, estimated: bool) -> None:
     request = desk.embed_request(model="fake/listens")
     request = replace(request, spec=replace(request.spec, inputs=((Text("a"),), (part,))))
     assert (await desk.embed(request)).receipt.cost.estimated is estimated
+
+
+async def test_holds_and_bounds_reckon_with_the_dearest_media() -> None:
+    desk = Desk(FakeProvider())
+    sound = Media("audio/wav", Inline(b"x" * 300))  # a hundred tokens at 5,000 instead of 1,000
+    request = desk.embed_request(model="fake/listens", max_cost_nanos=503_000)
+    request = replace(request, spec=replace(request.spec, inputs=((Text("Hello there"), sound),)))
+    await desk.embed(request)
+    assert (await desk.entry()).intent.hold_nanos == 503_000
+    short = replace(request.options, max_cost_nanos=502_999)
+    with pytest.raises(SpendLimitExceeded):
+        await desk.embed(replace(request, options=short))

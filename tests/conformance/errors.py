@@ -31,7 +31,8 @@ ERRORS: Mapping[Fault, tuple[type[GatewayError], ...]] = {
     # Most have no word of their own for it: then the request is at fault.
     Fault.FILTER_PROMPT: (ContentFiltered, InvalidRequest),
     Fault.ERROR_500: (ProviderFailed,),
-    Fault.ERROR_502: (ProviderFailed,),
+    # gRPC has one status for a gateway that fails and one that is busy.
+    Fault.ERROR_502: (ProviderFailed, Overloaded),
     Fault.ERROR_503: (Overloaded,),
     Fault.ERROR_504: (TimedOut,),
     Fault.ERROR_529: (Overloaded,),
@@ -40,3 +41,10 @@ ERRORS: Mapping[Fault, tuple[type[GatewayError], ...]] = {
     Fault.CLOSE_BEFORE_HEADERS: (Unreachable, Overloaded),
     Fault.HTML: (BadResponse,),
 }
+
+
+UNTOLD: Mapping[tuple[str, Fault], type[GatewayError]] = {
+    # Google's answer before Claude is reached: one status for too fast and for too much.
+    ("vertex-claude", Fault.QUOTA): ProviderLimited,
+}
+"""By name of the wire: where a failure cannot be told from another."""

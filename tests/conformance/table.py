@@ -24,10 +24,10 @@ def updated(page: str) -> str:
 
 
 def _columns() -> dict[str, list[str]]:
-    """Kinds, and the transports of each."""
+    """What speaks, and over which transports."""
     found: dict[str, list[str]] = {}
     for wire in WIRES:
-        found.setdefault(wire.kind, []).append(wire.transport)
+        found.setdefault(wire.name, []).append(wire.transport)
     return found
 
 

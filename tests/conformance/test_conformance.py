@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Fault, Simulator
 from hexgate.domain.call import ChatCall, Timeouts
 from hexgate.domain.chat import Inline, Link, Media
 from hexgate.domain.errors import GatewayError, ProviderLimited, Unsupported
 from hexgate.domain.spec import OnUnsupported
+from hexgate.entrypoints.container import Leaf
 from hexgate.ports.provider import Provider
 from tests.conformance import limits, table
 from tests.conformance.checks import LINK, PNG
-from tests.conformance.errors import ERRORS
+from tests.conformance.errors import ERRORS, UNTOLD
 from tests.conformance.features import EMBEDDINGS, FEATURES, EmbedFeature, Feature, asking
 from tests.conformance.limits import How
 from tests.e2e.wires import WIRES, Wire, wired
@@ -49,12 +49,12 @@ class Pictures:
 
 
 @pytest.fixture
-def provider(checkable: WiredProvider) -> Provider:
+def provider(checkable: Leaf) -> Provider:
     return checkable
 
 
 @pytest.fixture
-async def checkable(wire: Wire) -> AsyncIterator[WiredProvider]:
+async def checkable(wire: Wire) -> AsyncIterator[Leaf]:
     async with (
         Simulator(hang_s=30) as simulator,
         wired(wire, simulator, inlining=Pictures()) as made,
@@ -67,7 +67,7 @@ async def checkable(wire: Wire) -> AsyncIterator[WiredProvider]:
 async def test_a_feature_is_there_or_its_lack_is_said(
     provider: Provider, wire: Wire, feature: Feature
 ) -> None:
-    no = limits.limit(wire.kind, wire.transport, feature.name)
+    no = limits.limit(wire.name, wire.transport, feature.name)
     if no is None:
         await feature.check(provider, feature.call)
     elif no.how is How.UNTOLD:
@@ -85,7 +85,7 @@ async def test_embeddings_are_there_or_their_lack_is_said(
     # On Bedrock a model's name tells which vendor's way to embed it takes.
     model = "amazon.titan-embed-text-v2:0" if wire.kind == "bedrock" else feature.call.model
     asked = replace(feature.call, model=model)
-    if limits.limit(wire.kind, wire.transport, feature.name) is None:
+    if limits.limit(wire.name, wire.transport, feature.name) is None:
         await feature.check(provider, asked)
         return
     with pytest.raises(Unsupported) as raised:
@@ -94,7 +94,7 @@ async def test_embeddings_are_there_or_their_lack_is_said(
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=str)
-async def test_a_good_credential_passes_the_check(checkable: WiredProvider) -> None:
+async def test_a_good_credential_passes_the_check(checkable: Leaf) -> None:
     await checkable.check(Timeouts())
 
 
@@ -118,12 +118,12 @@ async def lacking(provider: Provider, call: ChatCall, how: How) -> None:
 @pytest.mark.parametrize("fault", ERRORS, ids=lambda fault: fault.value)
 @pytest.mark.parametrize("wire", WIRES, ids=str)
 async def test_a_failure_is_the_same_whoever_reports_it(
-    provider: Provider, fault: Fault, streamed: bool
+    provider: Provider, wire: Wire, fault: Fault, streamed: bool
 ) -> None:
     asked = asking(model=f"fault-{fault.value}")
     with pytest.raises(GatewayError) as raised:
         await (provider.open(asked) if streamed else provider.complete(asked))
-    assert isinstance(raised.value, ERRORS[fault]), raised.value
+    assert isinstance(raised.value, UNTOLD.get((wire.name, fault), ERRORS[fault])), raised.value
 
 
 # gRPC has one form of it.
@@ -131,7 +131,7 @@ WAITS = [
     (wire, fault)
     for wire in WIRES
     for fault in (Fault.LIMITED_SECONDS, Fault.LIMITED_DATE, Fault.LIMITED_MS)
-    if fault is Fault.LIMITED_SECONDS or str(wire) != "vertex-sdk"
+    if fault is Fault.LIMITED_SECONDS or (wire.kind, wire.transport) != ("vertex", "sdk")
 ]
 
 
@@ -146,12 +146,12 @@ async def test_the_wait_that_a_provider_asks_for_is_kept(provider: Provider, fau
 @pytest.mark.parametrize("wire", WIRES, ids=str)
 async def test_a_provider_names_its_requests(provider: Provider, wire: Wire) -> None:
     answer = await provider.complete(asking())
-    # Ollama gives its requests no identifier.
-    assert bool(answer.request_id) == (wire.kind != "ollama")
+    # Ollama gives its requests no identifier, and gRPC does not pass on Claude's.
+    assert bool(answer.request_id) == (str(wire) not in ("ollama-http", "vertex-claude-sdk"))
 
 
 def test_every_limit_is_one_of_a_wire_and_a_feature_that_there_are() -> None:
-    kinds = {wire.kind for wire in WIRES} | {str(wire) for wire in WIRES}
+    kinds = {wire.name for wire in WIRES} | {str(wire) for wire in WIRES}
     names = {feature.name for feature in (*FEATURES, *EMBEDDINGS)}
     assert {kind for kind, _ in limits.LIMITS} <= kinds
     assert {name for _, name in limits.LIMITS} <= names

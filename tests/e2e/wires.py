@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -16,18 +16,28 @@ from hexgate.adapters.providers.transports.http import open_session
 from hexgate.adapters.providers.wire import Inlining
 from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Simulator
+from hexgate.domain.answer import Completion
+from hexgate.domain.call import ChatCall, EmbedCall
+from hexgate.domain.embed import Embedded
+from hexgate.ports.provider import Stream
 from tests.adapters.providers.transports.google_tokens import TokenServer, key_file, service_account
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A kind of provider over a transport."""
+    """A kind of provider over a transport. `prefix` begins the names of its models."""
 
     kind: str
     transport: Literal["http", "sdk"]
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """What speaks there."""
+        return f"{self.kind}-{self.prefix.rstrip('-')}" if self.prefix else self.kind
 
     def __str__(self) -> str:
-        return f"{self.kind}-{self.transport}"
+        return f"{self.name}-{self.transport}"
 
 
 WIRES = (
@@ -43,6 +53,8 @@ WIRES = (
     Wire("gemini", "http"),
     Wire("vertex", "http"),
     Wire("vertex", "sdk"),
+    Wire("vertex", "http", "claude-"),
+    Wire("vertex", "sdk", "claude-"),
     Wire("bedrock", "http"),
     Wire("bedrock", "sdk"),
     Wire("ollama", "http"),
@@ -75,16 +87,37 @@ async def said(wire: Wire, simulator: Simulator) -> AsyncIterator[dict[str, Any]
         yield found
 
 
+class Prefixed:
+    """A provider whose models are asked for by longer names than the caller uses."""
+
+    def __init__(self, inner: WiredProvider, prefix: str) -> None:
+        self._inner = inner
+        self._prefix = prefix
+        self.check = inner.check
+
+    async def complete(self, call: ChatCall) -> Completion:
+        """See Provider."""
+        return await self._inner.complete(replace(call, model=self._prefix + call.model))
+
+    async def open(self, call: ChatCall) -> Stream:
+        """See Provider."""
+        return await self._inner.open(replace(call, model=self._prefix + call.model))
+
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """See Provider. Vectors have models of their own."""
+        return await self._inner.embed(call)
+
+
 @asynccontextmanager
 async def wired(
     wire: Wire, simulator: Simulator, *, inlining: Inlining | None = None
-) -> AsyncIterator[WiredProvider]:
+) -> AsyncIterator[WiredProvider | Prefixed]:
     """A provider called `fake` over this wire."""
     async with open_session() as session, said(wire, simulator) as fields:
         provider, close = open_provider(
             Account(name="fake", **fields), session, inlining=inlining, monotonic=time.monotonic
         )
         try:
-            yield provider
+            yield Prefixed(provider, wire.prefix) if wire.prefix else provider
         finally:
             await close()

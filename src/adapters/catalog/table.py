@@ -164,6 +164,7 @@ def _price(prices: listed.ModelPrice, version: str) -> Price | None:
             tiers=tuple(Tier(start, _rates(found, start)) for start in starts),
             version=version,
             apart=frozenset(kind for kind in _MEDIA if _apart(found, kind)),
+            apart_input=max(_of_media(found), default=0),
         )
     except ValueError:
         return None
@@ -180,6 +181,14 @@ def _apart(found: dict[str, Decimal | listed.TieredPrices], kind: str) -> bool:
         for key, value in found.items()
         if kind in key
     )
+
+
+def _of_media(found: dict[str, Decimal | listed.TieredPrices]) -> Iterator[int]:
+    """Every rate of media in the input, those of the cache left out: they are lower."""
+    for key, value in found.items():
+        if key.startswith("input_") and any(kind in key for kind in _MEDIA):
+            yield _rate(value, _BELOW_ALL)
+            yield from (nanos(tier.price) for tier in _tiers(value))
 
 
 def _tiers(value: Decimal | listed.TieredPrices) -> list[listed.Tier]:

@@ -78,8 +78,11 @@ class Files:
 
     async def _get(self, url: str, bound: int) -> File:
         for _ in range(MAX_REDIRECTS + 1):
-            if urlsplit(url).scheme != "https":
+            parts = urlsplit(url)
+            if parts.scheme != "https":
                 raise Unfetchable("is not https")
+            if "@" in parts.netloc:
+                raise Unfetchable("holds a user or a password")
             async with self._session.get(url, allow_redirects=False) as response:
                 if response.status in _MOVED and "location" in response.headers:
                     url = urljoin(url, response.headers["location"])

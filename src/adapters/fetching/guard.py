@@ -17,10 +17,11 @@ AddrInfo: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 
 # IPv6 that carries an IPv4 address within: the inner one is what is reached.
 _NAT64 = IPv6Network("64:ff9b::/96")
-# What ipaddress takes for global and is not: 6to4, Teredo, local NAT64, retired site-local.
-_NOT_GLOBAL = tuple(
-    IPv6Network(net) for net in ("2002::/16", "2001::/32", "64:ff9b:1::/48", "fec0::/10")
-)
+# All that was ever given out of IPv6. The rest has forms that carry an IPv4 address as well, such
+# as ::127.0.0.1, which ipaddress takes for global.
+_GIVEN_OUT = IPv6Network("2000::/3")
+# What ipaddress takes for global there and is not: 6to4, Teredo, documentation.
+_NOT_GLOBAL = tuple(IPv6Network(net) for net in ("2002::/16", "2001::/32", "3fff::/20"))
 
 
 class Forbidden(OSError):
@@ -41,7 +42,9 @@ class Guard:
         found = _reached(ip_address(address.partition("%")[0]))
         if any(found in network for network in self._networks):
             return True
-        if isinstance(found, IPv6Address) and any(found in net for net in _NOT_GLOBAL):
+        if isinstance(found, IPv6Address) and (
+            found not in _GIVEN_OUT or any(found in net for net in _NOT_GLOBAL)
+        ):
             return False
         return found.is_global and not found.is_multicast
 

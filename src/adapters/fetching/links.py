@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hexgate.adapters.fetching.files import File, Files, Unfetchable
+from hexgate.adapters.providers.failures import word
 from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Inline, Link, Media, Message, Part, ToolResult
 from hexgate.domain.errors import InvalidRequest, Violation
@@ -75,11 +76,11 @@ class _Budget:
 
 def _media(link: _Found, file: File) -> Media:
     said, sent = link.media.media_type.lower(), file.media_type
-    kind = said or sent
+    kind = sent if said.endswith("/*") else said or sent
     if not kind:
         raise _refusal(link, "came without a media type; set media_type")
     if said and sent.partition("/")[0] in ("text", "image") and not _alike(said, sent):
-        raise _refusal(link, f"is {sent[:64]}, not {said}")
+        raise _refusal(link, f"is {word(sent) or 'of another type'}, not {said}")
     return replace(link.media, media_type=kind, source=Inline(file.data))
 
 

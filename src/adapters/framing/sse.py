@@ -38,9 +38,9 @@ class SseReader:
         Must be read out before the next call. Raises BadResponse, after the events before it, when
         a line or an event is larger than the bound; then it must not be fed again.
         """
-        if self._plain(data):
+        if end := self._plain(data):
             self._head = None
-            return [(b"", data[6:-2])]
+            return [(b"", data[6:end])]
         if self._head is not None:
             data = self._unmarked(self._head + data)
         if self._after_return or b"\r" in data:
@@ -56,16 +56,23 @@ class SseReader:
             return self._measured(data)
         return self._events(data)
 
-    def _plain(self, data: bytes) -> bool:
-        """Whether nothing is pending and this is one whole event of one line: the usual case."""
-        return (
-            data.startswith(b"data: ")
-            and data.find(b"\n") == len(data) - 2
-            and data.endswith(b"\n\n")
-            and b"\r" not in data
-            and len(data) <= self._max
-            and not (self._line or self._size or self._head or self._after_return)
-        )
+    def _plain(self, data: bytes) -> int:
+        """Where its text ends, from the end, if nothing is pending and this is one whole event of
+        one line, the usual case; else 0.
+        """
+        if (
+            not data.startswith(b"data: ")
+            or len(data) > self._max
+            or (self._line or self._size or self._head or self._after_return)
+        ):
+            return 0
+        size = len(data)
+        if data.endswith(b"\n\n"):
+            return -2 if data.find(b"\n") == size - 2 and b"\r" not in data else 0
+        # The line ends that Google's servers write.
+        if data.endswith(b"\r\n\r\n"):
+            return -4 if data.find(b"\r") == size - 4 and data.find(b"\n") == size - 3 else 0
+        return 0
 
     def _events(self, data: bytes) -> list[tuple[bytes, bytes]]:
         events: list[tuple[bytes, bytes]] = []

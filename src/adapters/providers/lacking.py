@@ -49,6 +49,11 @@ class Lacking:
             Violation(field, f"{self._model} does not support {what}", "UNSUPPORTED")
         )
 
+    @property
+    def refused(self) -> bool:
+        """Whether something was refused, so that what is missing has its reason already."""
+        return bool(self._violations)
+
     def warn(self, code: str, message: str, field: str) -> None:
         """A deviation that every caller accepts, such as a value clamped to the model's range."""
         self.warnings.append(Warned(code, message, field))

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from hexgate.adapters.providers.wire import Transport, WireRequest, WireResponse
-from hexgate.domain.call import Timeouts
+from hexgate.adapters.providers.wire import WireRequest, WireResponse
 
 AT_ONCE = 4
 
 
 async def together(
-    transport: Transport, requests: Sequence[WireRequest], timeouts: Timeouts
+    send: Callable[[WireRequest], Awaitable[WireResponse]], requests: Sequence[WireRequest]
 ) -> list[WireResponse]:
     """Their answers, in order. The first failure cancels the rest and is raised."""
     if len(requests) == 1:
-        return [await transport.send(requests[0], timeouts)]
+        return [await send(requests[0])]
     free = asyncio.Semaphore(AT_ONCE)
 
     async def one(request: WireRequest) -> WireResponse:
         async with free:
-            return await transport.send(request, timeouts)
+            return await send(request)
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -18,6 +18,7 @@ from hexgate.adapters.providers.wire import (
     Polyglot,
     Reader,
     Transport,
+    WireRequest,
     WireResponse,
     WireStream,
 )
@@ -32,6 +33,7 @@ from hexgate.domain.errors import (
     Unwell,
     Violation,
 )
+from hexgate.domain.usage import Usage
 
 # How long, and how often, to wait for the end of a body after its terminal marker, so that the
 # connection can be used again. A new connection costs more than that, but not much more.
@@ -68,10 +70,7 @@ class WiredProvider:
         """See Provider."""
         call, dialect = await self._inlined(call), self._for(call.model)
         request = dialect.request(call, stream=False)
-        response = await self._transport.send(request, call.timeouts.whole())
-        self._keep(call.model, response.headers)
-        if not 200 <= response.status < 300:
-            raise self._refusal(response, call)
+        response = await self._answered(request, call, call.timeouts)
         answer = dialect.completion(response)
         raw = response.body.decode("utf-8", "replace") if call.options.include_raw else ""
         return dataclasses.replace(
@@ -107,7 +106,10 @@ class WiredProvider:
         return stream
 
     async def embed(self, call: EmbedCall) -> Embedded:
-        """See Provider. Inputs beyond what one request takes go out in several, side by side."""
+        """See Provider. Inputs beyond what one request takes go out in several, side by side.
+
+        They are one attempt: together they have its time, and the first that fails ends them all.
+        """
         if self._embeddings is None:
             raise Unsupported(
                 f"{self._provider} has no embeddings; choose another provider",
@@ -115,16 +117,29 @@ class WiredProvider:
                 metadata={"model": call.model, "capability": "embeddings"},
             )
         requests = self._embeddings.requests(call)
-        responses = await together(self._transport, requests, call.timeouts.whole())
-        self._keep(call.model, responses[-1].headers)
-        for response in responses:
-            if not 200 <= response.status < 300:
-                raise self._refusal(response, call)
+        until = self._monotonic() + call.timeouts.attempt_s
+        answered: list[WireResponse] = []
+
+        async def send(request: WireRequest) -> WireResponse:
+            left_s = until - self._monotonic()
+            if left_s <= 0:
+                raise timed_out(self._provider, "attempt")
+            limits = dataclasses.replace(call.timeouts, attempt_s=left_s)
+            answered.append(await self._answered(request, call, limits))
+            return answered[-1]
+
+        try:
+            responses = await together(send, requests)
+        except GatewayError as failure:
+            failure.billed = _used(self._embeddings, answered)
+            raise
         answer = self._embeddings.vectors(responses)
         found, expected = len(answer.vectors), len(call.spec.inputs)
         if found != expected:
             text = f"{self._provider} answered {expected} inputs with {found} vectors"
-            raise BadResponse(text, metadata={"provider": self._provider})
+            odd = BadResponse(text, metadata={"provider": self._provider})
+            odd.billed = answer.usage
+            raise odd
         warnings = tuple(dict.fromkeys(w for request in requests for w in request.warnings))
         return dataclasses.replace(
             answer,
@@ -140,6 +155,14 @@ class WiredProvider:
         response = await self._transport.send(self._dialect.check(), timeouts.whole())
         if not 200 <= response.status < 300:
             raise self._refusal(response)
+
+    async def _answered(self, request: WireRequest, call: Call, timeouts: Timeouts) -> WireResponse:
+        """A whole answer with a 2xx status; raises what any other means."""
+        response = await self._transport.send(request, timeouts.whole())
+        self._keep(call.model, response.headers)
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, call)
+        return response
 
     async def _inlined(self, call: ChatCall) -> ChatCall:
         if self._inlining is None:
@@ -162,8 +185,9 @@ class WiredProvider:
         """Raise what an answer means that is no stream."""
         if not 200 <= wire.status < 300:
             pieces = []
-            while piece := await wire.read():
-                pieces.append(piece)
+            with suppress(Unwell):  # the status says more than that its body broke off
+                while piece := await wire.read():
+                    pieces.append(piece)
             raise self._refusal(WireResponse(wire.status, wire.headers, b"".join(pieces)), call)
 
     def _refusal(self, response: WireResponse, call: Call | None = None) -> GatewayError:
@@ -181,6 +205,18 @@ class WiredProvider:
             http_status=response.status,
             metadata={"provider": self._provider, "httpStatus": status},
         )
+
+
+def _used(embeddings: Embeddings, answered: Sequence[WireResponse]) -> Usage | None:
+    """What these answers say that they used, if anything: they are billed, though no vector of
+    them is handed out.
+    """
+    if not answered:
+        return None
+    try:
+        return embeddings.vectors(answered).usage
+    except GatewayError:
+        return None
 
 
 class WiredStream:

@@ -36,6 +36,8 @@ class Recorded(Around):
     ) -> None:
         if isinstance(error, Unserved):
             request_id = error.request_id
+        if isinstance(error, GatewayError) and error.billed is not None:
+            call.attempts.wasted.append((len(call.attempts.done), call.hop, error.billed))
         call.attempts.done.append(
             Attempt(
                 provider=self._provider,

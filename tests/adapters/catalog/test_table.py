@@ -145,6 +145,17 @@ def test_media_that_cost_something_else_than_text_are_told_apart(
     assert listing.price.apart == apart
 
 
+@pytest.mark.parametrize(
+    ("model", "dearest"),
+    [("gemini-2.5-flash", 1_000_000_000), ("gemini-embedding-2", 12_000_000_000)],
+)
+def test_the_dearest_rate_of_media_is_told(model: str, dearest: int) -> None:
+    listing = TABLE.look_up("gemini", model, AT.timestamp())
+    assert listing is not None
+    assert listing.price is not None
+    assert listing.price.apart_input == dearest
+
+
 @pytest.mark.parametrize(("vendor", "name"), PRICED)
 def test_no_price_of_media_is_lost(vendor: str, name: str) -> None:
     listing = TABLE.look_up(vendor, name, AT.timestamp())

@@ -19,6 +19,7 @@ class Site:
 
     url: str
     trust: ssl.SSLContext
+    server: ssl.SSLContext
     asked: list[str] = field(default_factory=list)
 
 
@@ -29,7 +30,7 @@ async def site() -> AsyncIterator[Site]:
     server, trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(server)
     authority.configure_trust(trust)
-    found = Site("", trust)
+    found = Site("", trust, server)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         found.asked.append(request.path)
@@ -55,6 +56,8 @@ def _answers(request: web.Request, url: str) -> web.Response:
             return web.Response(text=repr(dict(request.headers)))
         case "/page":
             return web.Response(text="<html>", content_type="text/html")
+        case "/talkative":
+            return web.Response(body=b"x", headers={"Content-Type": "text/the secret is 42"})
         case "/untyped":
             return web.Response(body=PNG, headers={"Content-Type": ""})
         case "/to":

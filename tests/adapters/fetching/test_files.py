@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -78,6 +79,8 @@ async def test_a_redirect_does_not_lead_around_the_guard(site: Site) -> None:
         ("/to?url=http://127.0.0.1/", "is not https"),
         ("http://127.0.0.1/", "is not https"),
         ("file:///etc/passwd", "is not https"),
+        ("https://user:secret@127.0.0.1/png", "holds a user or a password"),
+        ("/to?url=https://user@127.0.0.1/png", "holds a user or a password"),
         ("/round", "redirects more than 3 times"),
         ("/none", "was answered with status 404"),
         ("/zipped", "comes compressed, which was not asked for"),
@@ -114,6 +117,35 @@ async def test_a_server_that_never_answers_is_given_up(site: Site) -> None:
     why = await refused(site, f"https://127.0.0.1:{port}/", timeout_s=0.2)
     server.close()
     assert why == "was not there within 0.2 s"
+
+
+async def served(site: Site, answer: bytes, *, drip_s: float | None = None) -> str:
+    """Why an answer of these bytes, said over TLS again and again, is not taken."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n")
+            while not reader.at_eof():
+                writer.write(answer)
+                await writer.drain()
+                await asyncio.sleep(drip_s or 0)
+        writer.close()
+
+    server = await asyncio.start_server(say, "127.0.0.1", 0, ssl=site.server)
+    port = server.sockets[0].getsockname()[1]
+    why = await refused(site, f"https://127.0.0.1:{port}/", timeout_s=0.5 if drip_s else 10)
+    server.close()
+    return why
+
+
+async def test_headers_without_end_are_not_read_to_their_end(site: Site) -> None:
+    assert await served(site, b"x: y\r\n" * 100) == "cannot be reached"
+    assert await served(site, b"x" * 5000) == "cannot be reached"
+
+
+async def test_a_slow_drip_has_no_more_time_than_any_other_answer(site: Site) -> None:
+    assert await served(site, b"x: y\r\n", drip_s=0.05) == "was not there within 0.5 s"
 
 
 async def test_nothing_is_asked_for_over_http(site: Site) -> None:

@@ -88,10 +88,11 @@ async def test_a_call_without_links_is_the_same_call(links: Links) -> None:
     assert await links.inlined(history, nobody) is history
 
 
+@pytest.mark.parametrize("given", ["", "image/*"])
 async def test_the_servers_type_stands_in_for_one_that_was_not_given(
-    site: Site, links: Links
+    site: Site, links: Links, given: str
 ) -> None:
-    got = await links.inlined(asking(image(f"{site.url}/png", "")), nobody)
+    got = await links.inlined(asking(image(f"{site.url}/png", given)), nobody)
     part = got.spec.messages[1].parts[0]
     assert isinstance(part, Media)
     assert part.media_type == "image/png"
@@ -103,6 +104,7 @@ async def test_the_servers_type_stands_in_for_one_that_was_not_given(
         ("/page", "image/png", "is text/html, not image/png"),
         ("/page", "application/pdf", "is text/html, not application/pdf"),
         ("/png", "application/pdf", "is image/png, not application/pdf"),
+        ("/talkative", "image/png", "is of another type, not image/png"),
         ("/none", "image/png", "was answered with status 404"),
         ("/untyped", "", "came without a media type; set media_type"),
     ],

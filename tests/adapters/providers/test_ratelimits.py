@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
+from hexgate.adapters.providers.dialects.bedrock_converse import BedrockConverse
 from hexgate.adapters.providers.dialects.openai_chat import OpenAIChat
 from hexgate.adapters.providers.failures import by_status
 from hexgate.adapters.providers.ratelimits import Limit, RateLimits, parse
@@ -83,6 +85,10 @@ def test_a_duration_is_as_go_writes_it(text: str, seconds: float | None) -> None
         {"x-ratelimit-remaining-tokens": "9" * 40},
         {"anthropic-ratelimit-requests-reset": "2026-11-20T10:00:00Z"},
         {"anthropic-ratelimit-requests-reset": "soon", "date": "Fri, 20 Nov 2026 10:00:00 GMT"},
+        {
+            "anthropic-ratelimit-requests-reset": "2026-11-20T10:00:00Z",
+            "date": "Fri, 20 Nov 2026 10:00:00 +" + "9" * 20,
+        },
         {"anthropic-ratelimit-requests-reset": "2026-11-20T10:00:00", "date": ANTHROPIC["date"]},
     ],
 )
@@ -91,9 +97,17 @@ def test_what_cannot_be_read_tells_nothing(headers: Mapping[str, str]) -> None:
     assert found is None or found == RateLimits(requests=Limit(), tokens=Limit())
 
 
-def openai_error(headers: Mapping[str, str]) -> GatewayError:
-    body = b'{"error":{"code":"rate_limit_exceeded"}}'
-    return OpenAIChat("openai").error(WireResponse(429, headers, body))
+def errors(headers: Mapping[str, str]) -> list[GatewayError]:
+    """What the dialects that look at the words of a 429 make of it."""
+    openai = b'{"error":{"code":"rate_limit_exceeded"}}'
+    anthropic = b'{"type":"error","error":{"type":"rate_limit_error","message":""}}'
+    aws = {**headers, "x-amzn-errortype": "ThrottlingException"}
+    return [
+        by_status("p", 429, headers),
+        OpenAIChat("p").error(WireResponse(429, headers, openai)),
+        AnthropicMessages("p").error(WireResponse(429, headers, anthropic)),
+        BedrockConverse("p", "").error(WireResponse(429, aws, b"{}")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +126,7 @@ def openai_error(headers: Mapping[str, str]) -> GatewayError:
 def test_a_429_without_a_wait_waits_for_what_is_used_up(
     headers: Mapping[str, str], wait_s: float | None
 ) -> None:
-    for error in (by_status("p", 429, headers), openai_error(headers)):
+    for error in errors(headers):
         assert isinstance(error, ProviderLimited)
         assert error.retry_after_s == wait_s
 

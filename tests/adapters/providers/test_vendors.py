@@ -95,6 +95,12 @@ async def test_a_kind_without_an_sdk_says_so(kind: str) -> None:
     assert said.endswith("use 'http'")
 
 
+def test_mistral_is_asked_in_its_own_dialect_of_the_common_one() -> None:
+    account = Account(kind="mistral", name="main", api_key=KEY)
+    asked = VENDORS["mistral"].dialect(account).request(fakes.call(model="m"), stream=True)
+    assert "stream_options" not in asked.payload
+
+
 def test_a_key_is_never_shown() -> None:
     account = Account(kind="bedrock", name="main", **ENOUGH)
     assert KEY not in repr(account) + str(account) + f"{account}"

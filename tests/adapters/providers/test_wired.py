@@ -72,6 +72,14 @@ async def test_any_other_status_is_an_error_both_ways(
     assert wire.closed
 
 
+@pytest.mark.parametrize("broken", [Unreachable("gone"), TimedOut("late")])
+async def test_an_error_whose_body_breaks_off_is_still_that_error(broken: Read) -> None:
+    wire = ScriptedWire([b'{"error":', broken], 529)
+    with pytest.raises(Overloaded):
+        await wired(wire).open(ask())
+    assert wire.closed
+
+
 async def test_opening_waits_for_output_and_keeps_what_came_before() -> None:
     call = ask()
     call = replace(call, spec=replace(call.spec, params=Params(seed=1)))

@@ -11,9 +11,16 @@ import pytest
 
 from hexgate.adapters.providers.dialects.openai_chat import OpenAIChat, OpenAIEmbeddings
 from hexgate.adapters.providers.transports.http import HttpTransport, open_session
+from hexgate.adapters.providers.wire import WireRequest, WireResponse, WireStream
 from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.domain.call import Timeouts
-from hexgate.domain.errors import BadResponse, CredentialRejected, Unsupported
+from hexgate.domain.errors import (
+    BadResponse,
+    CredentialRejected,
+    ProviderLimited,
+    Unsupported,
+)
+from hexgate.domain.usage import Usage
 from hexgate.ports.probe import Probe
 from tests.adapters.providers.transports.servers import Do, RawServer, Step, whole
 from tests.adapters.providers.wiring import ScriptedWire, wired
@@ -79,8 +86,53 @@ async def test_there_is_one_vector_for_each_input_or_none_at_all() -> None:
     embedded = await embedding([1.0], [2.0]).embed(embed_call("a", "b"))
     assert [list(vector) for vector in embedded.vectors] == [[1.0], [2.0]]
     for vectors in ([[1.0]], [[1.0], [2.0], [3.0]], []):
-        with pytest.raises(BadResponse, match=f"2 inputs with {len(vectors)} vectors"):
+        with pytest.raises(BadResponse, match=f"2 inputs with {len(vectors)} vectors") as caught:
             await embedding(*vectors).embed(embed_call("a", "b"))
+        assert caught.value.billed == Usage(uncached_input=2)
+
+
+class Halves:
+    """A transport of a provider that answers the first of several requests, and no other."""
+
+    def __init__(self, first: bytes) -> None:
+        self._first = first
+
+    async def send(self, request: WireRequest, timeouts: Timeouts) -> WireResponse:
+        """See Transport."""
+        if "first" in str(request.payload):
+            return WireResponse(200, {}, self._first)
+        return WireResponse(429, {}, b"{}")
+
+    async def open(self, request: WireRequest, timeouts: Timeouts) -> WireStream:
+        """See Transport."""
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("answer", "billed"),
+    [
+        (
+            b'{"data": [{"index": 0, "embedding": [1]}], "usage": {"prompt_tokens": 7}}',
+            Usage(uncached_input=7),
+        ),
+        (b'{"data": [{"index": 0, "embedding": [1]}]}', None),
+        (b"nothing of sense", None),
+    ],
+)
+async def test_what_some_requests_of_a_refused_call_were_billed_for_is_told(
+    answer: bytes, billed: Usage | None
+) -> None:
+    provider = WiredProvider(
+        OpenAIChat("p"),
+        Halves(answer),
+        monotonic=FakeClock().monotonic,
+        provider="p",
+        embeddings=OpenAIEmbeddings("p"),
+    )
+    texts = ("first" + "x" * 400_000, "y" * 400_000)  # too much for one request
+    with pytest.raises(ProviderLimited) as caught:
+        await provider.embed(embed_call(*texts))
+    assert caught.value.billed == billed
 
 
 async def test_a_provider_without_embeddings_says_so() -> None:

@@ -283,7 +283,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "role": ({"contents": [{"role": "assistant", "parts": [{"text": "a"}]}]}, "role"),
     "stops": ({**user(), "generationConfig": {"stopSequences": ["a"] * 6}}, "length <= 5"),
     "unanswered": ({"contents": [*user()["contents"], CALL]}, "function response turn"),
-    "too few": ({"contents": [CALL, *user()["contents"]]}, "number of function response parts"),
+    "too few": (
+        {"contents": [*user()["contents"], CALL, *user()["contents"]]},
+        "number of function response parts",
+    ),
+    "first": ({"contents": [CALL]}, "function call turn comes immediately after a user turn"),
+    "in a row": (
+        {"contents": [*user()["contents"], {"role": "model", "parts": [{"text": "a"}]}, CALL]},
+        "function call turn comes immediately after a user turn",
+    ),
+    "seed": ({**user(), "generationConfig": {"seed": 1 << 31}}, "seed"),
     "both thoughts": (
         {
             **user(),
@@ -315,6 +324,7 @@ async def test_ids_of_calls_are_unknown_to_v1_of_vertex(http: aiohttp.ClientSess
     result = {"name": "f", "response": {"output": "x"}, "id": "a"}
     body = {
         "contents": [
+            *user()["contents"],
             {"role": "model", "parts": [{"functionCall": call}]},
             {"role": "user", "parts": [{"functionResponse": result}]},
         ]

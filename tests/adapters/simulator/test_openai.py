@@ -257,6 +257,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
         "invalid_value",
         "messages[0].content[0].image_url.url",
     ),
+    **{
+        f"file {kind}": (
+            user(messages=[{"role": "user", "content": [{"type": "file", "file": file}]}]),
+            "invalid_value",
+            "messages[0].content[0].file.file_data",
+        )
+        for kind, file in {
+            "of text": {"file_data": "data:text/plain;base64,SGk=", "filename": "a.txt"},
+            "by link": {"file_data": "https://example.org/a.pdf", "filename": "a.pdf"},
+        }.items()
+    },
 }
 
 

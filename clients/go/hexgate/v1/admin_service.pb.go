@@ -1209,7 +1209,7 @@ type CheckProviderResponse struct {
 	Ok bool `protobuf:"varint,1,opt,name=ok,proto3" json:"ok,omitempty"`
 	// Why not. UNSPECIFIED when ok.
 	Failure ErrorReason `protobuf:"varint,2,opt,name=failure,proto3,enum=hexgate.v1.ErrorReason" json:"failure,omitempty"`
-	// For people.
+	// For people. Empty when ok; never the provider's own words.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// How long it took.
 	Duration      *durationpb.Duration `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`

@@ -52,7 +52,9 @@ type AdminServiceClient interface {
 	ReloadConfig(ctx context.Context, in *ReloadConfigRequest, opts ...grpc.CallOption) (*ReloadConfigResponse, error)
 	// Drops gateway response-cache entries.
 	PurgeCache(ctx context.Context, in *PurgeCacheRequest, opts ...grpc.CallOption) (*PurgeCacheResponse, error)
-	// Tries a provider's connection and credentials.
+	// Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+	// answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+	// is asked directly: no breaker, no limit and no retry stands between.
 	CheckProvider(ctx context.Context, in *CheckProviderRequest, opts ...grpc.CallOption) (*CheckProviderResponse, error)
 	// Asks providers for their models again.
 	RefreshModels(ctx context.Context, in *RefreshModelsRequest, opts ...grpc.CallOption) (*RefreshModelsResponse, error)
@@ -200,7 +202,9 @@ type AdminServiceServer interface {
 	ReloadConfig(context.Context, *ReloadConfigRequest) (*ReloadConfigResponse, error)
 	// Drops gateway response-cache entries.
 	PurgeCache(context.Context, *PurgeCacheRequest) (*PurgeCacheResponse, error)
-	// Tries a provider's connection and credentials.
+	// Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+	// answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+	// is asked directly: no breaker, no limit and no retry stands between.
 	CheckProvider(context.Context, *CheckProviderRequest) (*CheckProviderResponse, error)
 	// Asks providers for their models again.
 	RefreshModels(context.Context, *RefreshModelsRequest) (*RefreshModelsResponse, error)

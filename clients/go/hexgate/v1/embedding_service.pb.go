@@ -91,15 +91,18 @@ func (EmbedPurpose) EnumDescriptor() ([]byte, []int) {
 // Request of Embed.
 type EmbedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Alias or `provider/model`.
+	// Alias or `provider/model`. Required: the gateway's default model is one that writes.
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	// One vector per input, in order.
+	// One vector per input, in order; at most 2,000, with `dimensions` also at most 8,192,000
+	// numbers together.
 	Inputs []*EmbedInput `protobuf:"bytes,2,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// Truncate vectors to this length, where supported.
+	// Length of the vectors, 1 to 65,536. Unset is the model's own. A model that has but one length
+	// answers with that, and a warning.
 	Dimensions *int32 `protobuf:"varint,3,opt,name=dimensions,proto3,oneof" json:"dimensions,omitempty"`
-	// What the vectors are for.
+	// What the vectors are for. A model that makes no difference answers with a warning.
 	Purpose EmbedPurpose `protobuf:"varint,4,opt,name=purpose,proto3,enum=hexgate.v1.EmbedPurpose" json:"purpose,omitempty"`
-	// How to make the call.
+	// How to make the call. Vectors are not kept and have no raw response: `cache`, except BYPASS, and
+	// `include_raw_response` are refused.
 	Options       *CallOptions `protobuf:"bytes,5,opt,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -173,7 +176,7 @@ func (x *EmbedRequest) GetOptions() *CallOptions {
 // One thing to embed.
 type EmbedInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text and, for multimodal models, media.
+	// Text and, for multimodal models, media; not empty, and without `prompt_cache`.
 	Parts         []*ContentPart `protobuf:"bytes,1,rep,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -30,7 +30,8 @@ const (
 //
 // Embeddings over any configured provider.
 type EmbeddingServiceClient interface {
-	// Embeds inputs, all or nothing.
+	// Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+	// request or its alias names take over when one fails, never the gateway's own fallbacks.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
 }
 
@@ -58,7 +59,8 @@ func (c *embeddingServiceClient) Embed(ctx context.Context, in *EmbedRequest, op
 //
 // Embeddings over any configured provider.
 type EmbeddingServiceServer interface {
-	// Embeds inputs, all or nothing.
+	// Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+	// request or its alias names take over when one fails, never the gateway's own fallbacks.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
 	mustEmbedUnimplementedEmbeddingServiceServer()
 }

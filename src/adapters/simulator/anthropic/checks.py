@@ -83,6 +83,24 @@ def _check_thinking(request: wire.Prompt) -> None:
         raise invalid(f"thinking.{thinking.type}.budget_tokens: {word}")
     if thinking.type != "disabled" and choice is not None and choice.type in ("any", "tool"):
         raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
+    if thinking.type == "enabled":
+        _check_opening(request.messages)
+
+
+def _check_opening(messages: Sequence[wire.Message]) -> None:
+    """What the model was about when it was interrupted began with its own reasoning."""
+    first: wire.AnyBlock | None = None
+    for message in reversed(messages):
+        blocks = message.content if isinstance(message.content, list) else []
+        if message.role == "assistant":
+            first = blocks[0] if blocks else None
+        elif not any(isinstance(block, wire.ToolResult) for block in blocks):
+            break
+    if first is not None and not isinstance(first, wire.Thinking | wire.Redacted):
+        raise invalid(
+            "Expected `thinking` or `redacted_thinking`. When `thinking` is enabled, a final "
+            "`assistant` message must start with a thinking block."
+        )
 
 
 def _check_tools(request: wire.Prompt) -> None:
@@ -129,6 +147,8 @@ def _check_block(role: str, block: wire.AnyBlock, at: str, version: str) -> None
     match block:
         case wire.Text(text=""):
             raise invalid("messages: text content blocks must be non-empty")
+        case wire.Text() if not block.text.strip():
+            raise invalid("messages: text content blocks must contain non-whitespace text")
         case wire.Text(citations=[_, *_]) if new and role == "user":
             raise invalid(f"{at}.citations: citations are not allowed in user messages")
         case wire.Thinking() if not is_own(block.thinking, block.signature):

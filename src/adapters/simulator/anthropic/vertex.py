@@ -57,12 +57,14 @@ class ClaudeOnVertex(Anthropic):
         fields, version = _opened(visit.body)
         if "model" in fields:
             raise invalid("model: Extra inputs are not permitted")
-        if not models.known(visit.names["model"]):
-            raise self.unknown(visit.names["model"])
+        # Whoever stands before Vertex AI tells Claude by the first word of a model's name.
+        model = visit.names["model"].removeprefix("claude-")
+        if not models.known(model):
+            raise self.unknown(model)
         streamed = visit.names["verb"] == "streamRawPredict"
         if streamed is not (fields.get("stream") is True):
             raise invalid(f"stream: {visit.names['verb']} does not answer this way")
-        body = dumped({"model": visit.names["model"], **fields})
+        body = dumped({"model": model, **fields})
         chat = self.asked(body, version, origin)
         if any(media.reference for media in _seen(chat.ask)):
             raise invalid("source.type: only base64 sources are supported")

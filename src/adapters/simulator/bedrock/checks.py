@@ -196,7 +196,7 @@ def _check_choice(
 def _check_settings(request: wire.Body) -> None:
     native, config = request.additional_model_request_fields, request.inference_config
     thinking = native.thinking
-    if thinking is not None and thinking.type != "disabled":
+    if thinking is not None and thinking.type not in ("disabled", "between_tools"):
         choice = request.tool_config.tool_choice if request.tool_config else None
         by_name = native.tool_choice is not None and native.tool_choice.type != "auto"
         if (choice is not None and choice.auto is None) or by_name:

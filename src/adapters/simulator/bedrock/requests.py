@@ -197,7 +197,7 @@ class ToolConfig(Strict):
 class Thinking(msgspec.Struct, forbid_unknown_fields=True):
     """Whether to reason, in the words of one family."""
 
-    type: Literal["enabled", "disabled", "adaptive"]
+    type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: Annotated[int, msgspec.Meta(ge=1024)] | None = None
     display: Literal["summarized", "omitted"] | None = None
 

@@ -63,7 +63,9 @@ class Chat:
         candidate = self._candidate(parts, answer)
         if self.request.generation_config.response_logprobs:
             candidate["logprobsResult"] = self._logprobs(tokens.pieces(answer.text))
-        return self._body(candidate, answer, answer.thought, answer.text, answer.calls)
+        thought = _size(answer.thought)
+        spoken = sum(_size(call.name + call.arguments) for call in answer.calls)
+        return self._body(candidate, answer, thought, thought + _size(answer.text) + spoken)
 
     def pieces(self, answer: Answer) -> Iterator[tuple[JsonObject, Mark]]:
         """The answer as the objects of a stream, each with what it is to the faults.
@@ -71,25 +73,27 @@ class Chat:
         The last one has the reason and, where no call has it, the signature on a text without
         words.
         """
-        thought = text = ""
+        size = 0  # of what has been said
         for piece in tokens.pieces(answer.thought):
-            thought += piece
+            size += _size(piece)
             if self._tells:
                 part: JsonObject = {"text": piece, "thought": True}
-                yield self._body(self._candidate([part]), answer, thought, text, ()), Mark.PIECE
+                yield self._body(self._candidate([part]), answer, size, size), Mark.PIECE
+        thought = size
         for piece in tokens.pieces(answer.text):
-            text += piece
+            size += _size(piece)
             candidate = self._candidate([{"text": piece}])
             if self.request.generation_config.response_logprobs:
                 candidate["logprobsResult"] = self._logprobs([piece])
-            yield self._body(candidate, answer, thought, text, ()), Mark.PIECE
-        for i, call in enumerate(answer.calls):
+            yield self._body(candidate, answer, thought, size), Mark.PIECE
+        for call in answer.calls:
+            size += _size(call.name + call.arguments)
             made = self._candidate([self._call(answer, call)])
-            yield self._body(made, answer, thought, text, answer.calls[: i + 1]), Mark.PIECE
+            yield self._body(made, answer, thought, size), Mark.PIECE
         signature = self._signature(answer)
         last: list[Json] = [{"text": "", **signature}] if signature else []
         end = self._candidate(last, answer)
-        yield self._body(end, answer, thought, text, answer.calls), Mark.END
+        yield self._body(end, answer, thought, size), Mark.END
 
     @property
     def _tells(self) -> bool:
@@ -123,20 +127,14 @@ class Chat:
                 candidate["safetyRatings"] = _RATINGS
         return candidate
 
-    def _body(
-        self,
-        candidate: JsonObject,
-        answer: Answer,
-        thought: str,
-        text: str,
-        calls: tuple[ToolUse, ...],
-    ) -> JsonObject:
+    def _body(self, candidate: JsonObject, answer: Answer, thought: int, spoken: int) -> JsonObject:
+        """Around a candidate: `spoken` bytes have been said so far, the first `thought` of them in
+        thought.
+        """
         body: JsonObject = {"candidates": [candidate]}
         if answer.usage:
-            spoken = thought + text + "".join(call.name + call.arguments for call in calls)
-            body["usageMetadata"] = usage(
-                answer, tokens.count(thought), tokens.count(spoken) - tokens.count(thought)
-            )
+            thoughts, said = -(-thought // tokens.BYTES), -(-spoken // tokens.BYTES)
+            body["usageMetadata"] = usage(answer, thoughts, said - thoughts)
         body["modelVersion"] = self.ask.model
         body["responseId"] = self.origin.token
         return body
@@ -151,6 +149,10 @@ class Chat:
                 {"candidates": [_logprob(piece, rank) for rank in range(top)]} for piece in pieces
             ]
         return found
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def usage(answer: Answer, thoughts: int, said: int) -> JsonObject:

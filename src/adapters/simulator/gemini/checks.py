@@ -123,6 +123,12 @@ def _check_pairs(contents: Sequence[wire.Content]) -> None:
                 text = f"Function response {result.name!r} does not match its function call."
                 raise invalid(text, f"contents[{i}]")
         waiting = [part.function_call for part in content.parts if part.function_call is not None]
+        if waiting and (i == 0 or contents[i - 1].role == "model"):
+            raise invalid(
+                "Please ensure that function call turn comes immediately after a user turn or "
+                "after a function response turn.",
+                f"contents[{i}]",
+            )
     if waiting:
         raise invalid("Please ensure that function response turn comes after a function call turn.")
 

@@ -155,7 +155,7 @@ class GenerationConfig(Strict):
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     top_p: Share | None = None
     top_k: Annotated[float, msgspec.Meta(ge=1)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)] | None = None
     response_mime_type: Literal["text/plain", "application/json", "text/x.enum", ""] = ""
     response_schema: Object | None = None
     response_json_schema: Object | None = None

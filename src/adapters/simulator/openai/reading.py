@@ -242,8 +242,10 @@ def _part(part: wire.Part, i: int, j: int) -> Part:
     match part:
         case wire.TextPart():
             return Text(part.text)
-        case wire.ImagePart():
-            return _media(part.image_url.url, f"{at}.image_url.url", "image/")
+        case wire.ImagePart(image_url=wire.ImageUrl(url=url)):
+            if url.startswith(("https://", "http://")):
+                return Media("", reference=url)
+            return _media(url, f"{at}.image_url.url", "image/")
         case wire.FilePart(file=wire.File(file_data=str(data))):
             return _media(data, f"{at}.file.file_data", "application/pdf")
         case wire.FilePart(file=wire.File(file_id=str(name))):
@@ -255,11 +257,9 @@ def _part(part: wire.Part, i: int, j: int) -> Part:
 
 
 def _media(url: str, at: str, kind: str) -> Media:
-    if url.startswith(("https://", "http://")):
-        return Media("", reference=url)
     found = _DATA.fullmatch(url)
     if found is None or not found[1].startswith(kind):
-        text = f"Invalid '{at}': expected a link or a base64-encoded data URL."
+        text = f"Invalid '{at}': expected a base64-encoded data URL of type {kind}."
         raise invalid(text, at, "invalid_value")
     try:
         return Media(found[1], base64.b64decode(found[2], validate=True))

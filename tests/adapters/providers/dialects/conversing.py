@@ -21,20 +21,20 @@ ARGUMENTS = st.dictionaries(WORDS, VALUES, max_size=3).map(json.dumps)
 
 
 @st.composite
-def conversations(draw: st.DrawFn) -> tuple[Message, ...]:
+def conversations(draw: st.DrawFn, texts: st.SearchStrategy[Text] = TEXTS) -> tuple[Message, ...]:
     """A system message or none, then turns in which every call has its result; the user ends."""
     messages: list[Message] = []
     if draw(st.booleans()):
-        messages.append(Message(Role.SYSTEM, some(draw, TEXTS)))
+        messages.append(Message(Role.SYSTEM, some(draw, texts)))
     for turn in range(draw(st.integers(0, 3))):
-        messages.append(Message(Role.USER, some(draw, TEXTS | PICTURES)))
+        messages.append(Message(Role.USER, some(draw, texts | PICTURES)))
         count = draw(st.integers(0, 3))
         calls = tuple(ToolCall(f"c{turn}-{i}", draw(NAMES), draw(ARGUMENTS)) for i in range(count))
-        messages.append(Message(Role.ASSISTANT, (*some(draw, TEXTS), *calls)))
+        messages.append(Message(Role.ASSISTANT, (*some(draw, texts), *calls)))
         messages += [
-            Message(Role.TOOL, (ToolResult(call.call_id, some(draw, TEXTS)),)) for call in calls
+            Message(Role.TOOL, (ToolResult(call.call_id, some(draw, texts)),)) for call in calls
         ]
-    messages.append(Message(Role.USER, some(draw, TEXTS | PICTURES)))
+    messages.append(Message(Role.USER, some(draw, texts | PICTURES)))
     return tuple(messages)
 
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from typing import assert_never
 
+from hexgate.adapters.providers.documents import text_of
 from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
@@ -147,12 +148,7 @@ class Translator:
                 shape = _IMAGES.get(media_type, media_type)
                 encoded = base64.b64encode(data).decode()
                 return kind, {"type": "base64", "media_type": shape, "data": encoded}
-            case Inline(data) if media_type.startswith("text/"):
-                try:
-                    text = data.decode()
-                except UnicodeDecodeError:
-                    self._lacking.refuse(f"{at}.media", "text documents that are not UTF-8")
-                    return None
+            case Inline() if (text := text_of(part)) is not None:
                 return kind, {"type": "text", "media_type": "text/plain", "data": text}
             case Link(url) if linkable(part):
                 return kind, {"type": "url", "url": url}
@@ -161,7 +157,8 @@ class Translator:
             case FileId():
                 self._lacking.refuse(f"{at}.media", "files of another provider")
             case _:
-                self._lacking.refuse(f"{at}.media", f"media of type {media_type or 'unknown'}")
+                what = f"media of type {media_type or 'unknown'}, or text that is not UTF-8"
+                self._lacking.refuse(f"{at}.media", what)
         return None
 
     def _tool_call(self, part: ToolCall, at: str) -> list[JsonObject]:

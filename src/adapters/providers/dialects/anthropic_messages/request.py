@@ -65,7 +65,9 @@ def build(call: ChatCall, provider: str, host: Host, *, stream: bool) -> WireReq
         payload["system"] = system
     turns = translator.turns(spec.messages)
     payload["messages"] = [*turns]
-    if not known.prefill and turns and turns[-1]["role"] == "assistant":
+    if not turns and not lacking.refused:
+        lacking.refuse("spec.messages", "conversations without a turn of the user")
+    elif turns and not known.prefill and turns[-1]["role"] == "assistant":
         _going_on(spec, lacking)
     if call.options.end_user_id:
         payload["metadata"] = {"user_id": call.options.end_user_id}

@@ -199,6 +199,8 @@ def _cohere(spec: EmbedSpec, name: str, lacking: Lacking) -> list[JsonObject]:
             {**common, "inputs": mixed[start : start + AT_ONCE]}
             for start in range(0, len(mixed), AT_ONCE)
         ]
+    if spec.purpose is not None:
+        lacking.drop("purpose", "saying what vectors of images are for")
     return [
         {**common, **_single(parts, f"inputs[{i}]", lacking)} for i, parts in enumerate(spec.inputs)
     ]

@@ -53,12 +53,12 @@ def build(call: ChatCall, provider: str, *, stream: bool) -> WireRequest:
 def _tools(payload: JsonObject, spec: Spec, rules: Rules, lacking: Lacking) -> None:
     """The wire forces a tool, but not a certain one: that is said by what is offered."""
     choice = spec.tool_choice or ToolChoice()
+    if choice.mode is ToolMode.NONE and not choice.name and not rules.tool_choice:
+        return  # what is not offered is not called
     if not rules.tools:
         lacking.refuse("spec.tools", "tools")
     if choice.parallel is False:
         lacking.drop("spec.tool_choice.parallel_calls", "calling one tool at a time")
-    if choice.mode is ToolMode.NONE and not choice.name and not rules.tool_choice:
-        return  # what is not offered is not called
     if choice.name or choice.mode is ToolMode.REQUIRED:
         if not rules.tool_choice:
             field = "tool_name" if choice.name else "mode"

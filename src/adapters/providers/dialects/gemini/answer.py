@@ -63,15 +63,19 @@ def decoded(provider: str, data: bytes) -> Body:
     return body
 
 
-def usage(raw: msgspec.Raw) -> Usage | None:
+def counts(raw: msgspec.Raw) -> WireUsage:
+    """Those that can be believed; the others are as good as not said."""
+    try:
+        return _USAGE.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _believed(raw)
+
+
+def usage(wire: WireUsage) -> Usage | None:
     """Disjoint classes, or None when nothing usable is reported.
 
     The wire leaves zeros out: where it does not count the answer, the total tells.
     """
-    try:
-        wire = _USAGE.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        wire = _believed(raw)
     prompt, said = wire.prompt_token_count, wire.candidates_token_count
     if prompt is None:
         return None
@@ -92,18 +96,15 @@ def usage(raw: msgspec.Raw) -> Usage | None:
 
 
 def _believed(raw: msgspec.Raw) -> WireUsage:
-    """The counts that can be believed, where some cannot."""
     said = lenient.value(raw)
-    found = said if isinstance(said, dict) else {}
-    names = zip(WireUsage.__struct_fields__, WireUsage.__struct_encode_fields__, strict=True)
-    counts = ((name, found.get(key)) for name, key in names)
-    return WireUsage(
-        **{
-            name: count
-            for name, count in counts
-            if type(count) is int and 0 <= count <= lenient.MOST_TOKENS
-        }
-    )
+    if not isinstance(said, dict):
+        return WireUsage()
+    good = {
+        key: count
+        for key, count in said.items()
+        if type(count) is int and 0 <= count <= lenient.MOST_TOKENS
+    }
+    return msgspec.convert(good, WireUsage)
 
 
 def finish(reason: str, *, calls: bool) -> Finish:

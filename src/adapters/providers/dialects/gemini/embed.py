@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.gemini.answer import usage
+from hexgate.adapters.providers.dialects.gemini.answer import counts
 from hexgate.adapters.providers.dialects.gemini.errors import bad
 from hexgate.adapters.providers.dialects.gemini.hosts import DEVELOPER, bare, vertex
 from hexgate.adapters.providers.dialects.gemini.structs import Values, Vectors
@@ -182,11 +182,7 @@ def _counted(body: Vectors, values: Sequence[Values]) -> Usage | None:
 
 def _prompt(body: Vectors) -> Usage | None:
     """A vector is no output: only the prompt is counted."""
-    found = usage(body.usage_metadata)
-    if found is not None:
-        return Usage(uncached_input=found.input)
-    said = lenient.value(body.usage_metadata)
-    count = _count(said.get("promptTokenCount")) if isinstance(said, dict) else None
+    count = counts(body.usage_metadata).prompt_token_count
     return None if count is None else Usage(uncached_input=count)
 
 

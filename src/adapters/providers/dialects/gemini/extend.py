@@ -18,7 +18,7 @@ _OWNED_CONFIG = frozenset(
 )
 _OWNED_TOOLS = frozenset(("functionCallingConfig",))
 _PRICED = frozenset(("serviceTier", "cachedContent", "tools"))
-_PRICED_CONFIG = frozenset(("responseModalities", "speechConfig", "imageConfig"))
+_PRICED_CONFIG = frozenset(("responseModalities", "responseFormat", "speechConfig", "imageConfig"))
 _THINKING = "thinkingConfig"
 _SNAKE = re.compile(r"_([a-z])")
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import msgspec
 
-from hexgate.adapters.framing.sse import SseReader
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.gemini import answer
 from hexgate.adapters.providers.dialects.gemini.errors import bad, filtered
+from hexgate.adapters.providers.dialects.gemini.frames import Frames
 from hexgate.adapters.providers.dialects.gemini.structs import Body, Candidate, Part
+from hexgate.adapters.providers.dialects.gemini.structs import Usage as WireUsage
 from hexgate.adapters.providers.failures import word
 from hexgate.adapters.providers.lenient import UNSAID
 from hexgate.adapters.providers.parts import Parts
@@ -48,7 +49,7 @@ _WORDLESS = ("executable_code", "code_execution_result", "tool_call", "tool_resp
 
 def reader(provider: str) -> EventReader:
     """For one streamed answer of `provider`."""
-    return EventReader(SseReader().feed, Machine(provider))
+    return EventReader(Frames().feed, Machine(provider))
 
 
 def completion(provider: str, response: WireResponse) -> Completion:
@@ -81,6 +82,7 @@ class Machine:
         self._model = ""
         self._reason = ""
         self._usage: Usage | None = None
+        self._counts: WireUsage | None = None  # what it was made of
         self._logprobs: list[Logprob] = []  # of text that is still to come
         self._beside: dict[str, dict[bytes, None]] = {}  # in the order in which it was said
         self._warned: set[str] = set()
@@ -199,8 +201,12 @@ class Machine:
         """Counts are totals so far: each report replaces the one before."""
         if raw is UNSAID:
             return
-        found = answer.usage(raw)
-        if found is not None and found != self._usage:
+        counts = answer.counts(raw)
+        if counts == self._counts:
+            return
+        self._counts = counts
+        found = answer.usage(counts)
+        if found is not None:
             self._usage = found
             self.parts.note(UsageUpdate(found))
 

@@ -98,7 +98,7 @@ def from_event(provider: str, fault: Fault | str) -> GatewayError:
     code = word(fault.code) or word(fault.type)
     if status:
         return by_status(provider, status, {}, code=code, field=word(fault.param))
-    if fault.type in _INVALID:
+    if word(fault.type) in _INVALID:
         return invalid(provider, 0, code=code, field=word(fault.param))
     return unserved(ProviderFailed, provider, "reported an error in its answer", code=code)
 
@@ -135,11 +135,11 @@ def _known(
             )
     if _exact(fault.code) or status not in (0, 400, 413, 422):
         return None
-    message = (fault.message or "").casefold()
+    message = fault.message.casefold() if isinstance(fault.message, str) else ""
     return too_long(provider) if any(said in message for said in _TOO_LONG_SAID) else None
 
 
-def _exact(code: str | int | None) -> bool:
+def _exact(code: object) -> bool:
     """Whether a code says more than that the request is at fault: a number or a sentence does not,
     nor does the name of the kind of error again.
     """
@@ -151,9 +151,7 @@ def _filtered(provider: str, code: str, inner: object) -> ContentFiltered:
     """What was refused, and where the provider tells, under which of its categories."""
     found = fields(inner)
     results = fields(found.get("content_filter_result") or found.get("content_filter_results"))
-    names = [
-        word(name) for name, said in results.items() if fields(said).get("filtered") is True
-    ]
+    names = [word(name) for name, said in results.items() if fields(said).get("filtered") is True]
     why = ", ".join((code, *names))
     metadata = {"provider": provider, "code": code}
     if names:
@@ -173,9 +171,9 @@ def _fault(body: bytes) -> Fault:
     return Fault(message=message, type=found.type, code=found.code, param=found.param)
 
 
-def _status(code: str | int | None) -> int:
+def _status(code: object) -> int:
     try:
-        status = int(code or 0)
+        status = int(code) if isinstance(code, str | int) else 0
     except ValueError:
         return 0
     return status if 400 <= status <= 599 else 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
 from typing import assert_never
 
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
 from hexgate.adapters.providers.documents import text_of
+from hexgate.adapters.providers.history import fitting_name
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
     FileId,
@@ -30,6 +32,7 @@ _AUDIO = {
     "audio/mpeg": "mp3",
     "audio/mp3": "mp3",
 }
+_ID_CHARS = 40  # of a tool call; Azure and older models refuse a longer one
 _PDF = "application/pdf"  # the only file of chat completions; source: the guide to file inputs
 
 
@@ -73,12 +76,21 @@ class Messages:
         for index, part in enumerate(message.parts):
             if isinstance(part, Media):
                 self._lacking.refuse(f"{path}.parts[{index}].media", "media in its own answers")
-        calls: list[Json] = [_call(part) for part in message.parts if isinstance(part, ToolCall)]
+        calls: list[Json] = [
+            self._call(f"{path}.parts[{index}]", part)
+            for index, part in enumerate(message.parts)
+            if isinstance(part, ToolCall)
+        ]
         said = self._said(path, "assistant", message)
         if calls:
             said["tool_calls"] = calls
             said["content"] = said["content"] or None
         return said
+
+    def _call(self, path: str, call: ToolCall) -> JsonObject:
+        name = fitting_name(call.name, path, self._lacking)
+        function: JsonObject = {"name": name, "arguments": call.arguments_json or "{}"}
+        return {"id": _id(call.call_id), "type": "function", "function": function}
 
     def _results(self, path: str, message: Message) -> list[JsonObject]:
         if message.name:
@@ -102,7 +114,7 @@ class Messages:
             )
         told = tuple(p for p in result.parts if isinstance(p, Text) or text_of(p) is not None)
         content = self._content(path, told)
-        return {"role": "tool", "tool_call_id": result.call_id, "content": content}
+        return {"role": "tool", "tool_call_id": _id(result.call_id), "content": content}
 
     def _content(self, path: str, parts: tuple[Part, ...]) -> Json:
         """A plain string where one says it all: every server understands that."""
@@ -184,6 +196,8 @@ class Messages:
             self._lacking.warn(code, f"{self._provider} {what}", path)
 
 
-def _call(call: ToolCall) -> JsonObject:
-    function: JsonObject = {"name": call.name, "arguments": call.arguments_json or "{}"}
-    return {"id": call.call_id, "type": "function", "function": function}
+def _id(call_id: str) -> str:
+    """The id, or always the same other one for one that another vendor made too long."""
+    if len(call_id) <= _ID_CHARS:
+        return call_id
+    return "call_" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]

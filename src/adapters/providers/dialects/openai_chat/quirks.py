@@ -39,7 +39,7 @@ OPENAI = Quirks(
 )
 # The common ground of vLLM, llama.cpp, DeepSeek, Groq, OpenRouter and others.
 COMPATIBLE = Quirks(
-    rules=Rules(stops=16, efforts=(Effort.LOW, Effort.MEDIUM, Effort.HIGH)),
+    rules=Rules(stops=16, efforts=(Effort.NONE, Effort.LOW, Effort.MEDIUM, Effort.HIGH)),
     max_tokens="max_tokens",
 )
 # It refuses every field that it does not know, and counts tokens without being asked.

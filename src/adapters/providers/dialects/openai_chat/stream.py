@@ -24,7 +24,6 @@ from hexgate.adapters.providers.reading import EventReader
 from hexgate.adapters.providers.wire import Reader
 from hexgate.domain.answer import Finished, UsageUpdate
 from hexgate.domain.chat import Part, Reasoning, Text
-from hexgate.domain.json import JsonObject
 from hexgate.domain.usage import Usage
 
 _DONE = b"[DONE]"
@@ -51,7 +50,7 @@ class Machine:
         self._logprobs: list[TokenLogprob] = []  # that wait for their text
         self._annotations: list[object] = []
         self._prompt: object = None  # what a filter found in the prompt
-        self._found: JsonObject = {}  # and in the answer
+        self._found: dict[str, object] = {}  # and in the answer
         self._body = Body()
         self._ending: Choice | None = None
         self._usage: Usage | None = None
@@ -81,7 +80,7 @@ class Machine:
             self._body = body
         self._prompt = self._prompt or body.prompt_filter_results
         for choice in body.choices or ():
-            if choice.index != 0:
+            if choice.index:
                 raise bad(self._provider, "sent a second choice, one was asked for")
             self._choose(choice, choice.delta or _EMPTY)
         if body.usage is not None:
@@ -169,7 +168,7 @@ def _only_text(body: Body) -> str:
         or choice.finish_reason
         or choice.logprobs is not None
         or choice.content_filter_results
-        or choice.index != 0
+        or choice.index
         or words.tool_calls
         or words.refusal
         or words.reasoning_content

@@ -10,12 +10,15 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Fault(msgspec.Struct):
-    """An error. `code` and `type` are stable words; some servers put a status into `code`."""
+    """An error. `code` and `type` are stable words; some servers put a status into `code`.
 
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
-    param: str | int | None = None
+    Any of them may be anything: an odd one must not hide what the others say.
+    """
+
+    message: object = None
+    type: object = None
+    code: object = None
+    param: object = None
     innererror: object = None  # Azure: what the content filter found
 
 
@@ -23,10 +26,10 @@ class FaultBody(msgspec.Struct):
     """The body of an error: nested as OpenAI has it, or flat as older vLLM servers do."""
 
     error: Fault | str | None = None
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
-    param: str | int | None = None
+    message: object = None
+    type: object = None
+    code: object = None
+    param: object = None
 
 
 class TokenLogprob(msgspec.Struct, gc=False):
@@ -82,7 +85,7 @@ class Words(msgspec.Struct, gc=False):
 class Choice(msgspec.Struct, gc=False):
     """One answer. A whole one has `message`, a chunk has `delta`."""
 
-    index: int = 0
+    index: int | None = None
     message: Words | None = None
     delta: Words | None = None
     finish_reason: str | None = None

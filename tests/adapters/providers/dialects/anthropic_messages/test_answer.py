@@ -198,6 +198,26 @@ def test_blocks_that_say_nothing_are_no_parts() -> None:
     assert message(content=[*empty, {"type": "text", "text": "So."}]).parts == (Text("So."),)
 
 
+@pytest.mark.parametrize("block", [{"id": "a"}, {"name": "f"}, {"id": "", "name": "f"}])
+def test_a_call_that_nobody_could_answer_is_a_bad_response(block: dict[str, str]) -> None:
+    call = {"type": "tool_use", **block}
+    with pytest.raises(BadResponse, match="without a name or an id"):
+        message(content=[call])
+    reader = DIALECT.reader()
+    for event in (
+        {"type": "message_start", "message": {}},
+        {"type": "content_block_start", "index": 0, "content_block": call},
+    ):
+        reader.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
+    assert isinstance(reader.failure, BadResponse)
+
+
+def test_a_call_without_arguments_has_empty_ones() -> None:
+    call = {"type": "tool_use", "id": "a", "name": "f"}
+    for block in (call, {**call, "input": None}, {**call, "input": {}}):
+        assert message(content=[block]).parts == (ToolCall("a", "f", "{}"),)
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     assert message().parts == ()
 

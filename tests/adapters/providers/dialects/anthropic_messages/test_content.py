@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
 from hexgate.domain.chat import (
     CacheMark,
     FileId,
@@ -61,10 +62,10 @@ def test_results_come_first_in_one_turn_after_their_calls() -> None:
     made = turns(
         user(Text("Weather?")),
         model(Text("Looking."), ToolCall("a", "weather", '{"at":1}')),
-        model(ToolCall("b.1", "now", "")),
+        model(ToolCall("b_1", "now", "")),
         user(Text("Hurry.")),
         tool(ToolResult("a", (Text("sunny"),))),
-        tool(ToolResult("b.1", (), is_error=True)),
+        tool(ToolResult("b_1", (), is_error=True)),
     )
     assert made == [
         {"role": "user", "content": [{"type": "text", "text": "Weather?"}]},
@@ -89,6 +90,64 @@ def test_results_come_first_in_one_turn_after_their_calls() -> None:
             ],
         },
     ]
+
+
+def test_ids_that_do_not_fit_are_changed_alike_in_call_and_result_and_never_meet() -> None:
+    ids = ("a.b", "a_b", "a:b", "x" * 65)
+    made = turns(
+        *HELLO,
+        model(*(ToolCall(each, "f", "{}") for each in ids)),
+        tool(*(ToolResult(each, ()) for each in ids)),
+    )
+    calls = [block["id"] for block in made[1]["content"]]
+    assert calls == [block["tool_use_id"] for block in made[2]["content"]]
+    assert len(set(calls)) == len(ids)
+    assert calls[1] == "a_b"
+
+
+def test_a_tool_name_of_history_is_changed_to_fit() -> None:
+    call = ask(messages=(*HELLO, model(ToolCall("c", "a.b c", "{}")), tool(ToolResult("c", ()))))
+    assert body(call)["messages"][1]["content"][0]["name"] == "a_b_c"
+    assert warned(call) == [("VALUE_CHANGED", "spec.messages[1].parts[0].tool_call.name")]
+
+
+def test_blank_text_is_left_out() -> None:
+    call = ask(
+        messages=(
+            user(Text("x"), Text(" \n")),
+            model(Text("\n\n", CacheMark()), ToolCall("c", "f", "{}")),
+            tool(ToolResult("c", (Text("\t"),))),
+        )
+    )
+    made = body(call)["messages"]
+    assert [len(turn["content"]) for turn in made] == [1, 1, 1]
+    assert made[2]["content"] == [{"type": "tool_result", "tool_use_id": "c"}]
+    assert warned(call) == [
+        ("EMPTY_DROPPED", "spec.messages[0].parts[1]"),
+        ("EMPTY_DROPPED", "spec.messages[1].parts[0]"),
+        ("CACHE_MARK_DROPPED", "spec.messages[1].parts[0].prompt_cache"),
+        ("EMPTY_DROPPED", "spec.messages[2].parts[0].tool_result.parts[0]"),
+    ]
+
+
+def test_a_conversation_without_a_turn_is_refused() -> None:
+    brief = Message(Role.SYSTEM, (Text("Be brief."),))
+    assert refused(ask(messages=(brief,))) == ["spec.messages"]
+    assert refused(ask(messages=(brief, user(Text(" "))))) == ["spec.messages"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "fetched"),
+    [
+        *(("image/png", True), ("image/*", True), ("", True), ("application/pdf", True)),
+        *(("text/plain", False), ("text/csv; charset=utf-8", False), ("video/mp4", False)),
+    ],
+)
+def test_links_to_what_the_api_does_not_fetch_are_left_to_the_gateway(
+    media_type: str, fetched: bool
+) -> None:
+    media = Media(media_type, Link("https://a.test/a"))
+    assert AnthropicMessages("anthropic").fetches(media) is fetched
 
 
 def test_arguments_keep_their_numbers_and_the_order_of_their_keys() -> None:
@@ -160,6 +219,20 @@ def test_own_reasoning_goes_back_unchanged_and_foreign_reasoning_stays_out() -> 
             {
                 "type": "document",
                 "source": {"type": "text", "media_type": "text/plain", "data": "# Tschüß"},
+            },
+        ),
+        (
+            Media("image/JPG; q=1", Inline(b"x")),
+            {
+                "type": "image",
+                "source": {"type": "base64", "media_type": "image/jpeg", "data": "eA=="},
+            },
+        ),
+        (
+            Media("application/json", Inline(b"{}")),
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "{}"},
             },
         ),
         (

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from hexgate.adapters.providers.dialects.anthropic_messages import AnthropicMessages
-from hexgate.domain.answer import PRICE_UNCERTAIN
 from hexgate.domain.call import Options
 from hexgate.domain.chat import (
     Inline,
@@ -87,11 +86,6 @@ def test_the_version_header_follows_model_and_sampling(
 ) -> None:
     request = said(ask(name, params=Params(temperature=temperature)))
     assert request.headers == {"anthropic-version": version}
-
-
-def test_sampling_passed_as_provider_options_asks_for_the_old_version_too() -> None:
-    request = said(ask(provider_options={"anthropic": {"top_k": 3}}))
-    assert request.headers == {"anthropic-version": "2023-06-01"}
 
 
 def test_tools_are_offered_with_their_schemas_in_order() -> None:
@@ -234,147 +228,6 @@ def test_what_the_model_lacks_is_dropped_with_a_warning_or_refused(
         }
     )
     assert refused(ask(name, **{**spec, "params": strict})) == paths
-
-
-@pytest.mark.parametrize(
-    ("name", "wish", "thinking", "effort"),
-    [
-        (NEW, Thinking(Effort.NONE), {"type": "disabled"}, None),
-        (NEW, Thinking(budget_tokens=0), {"type": "disabled"}, None),
-        (NEW, Thinking(Effort.MINIMAL), {"type": "adaptive", "display": "omitted"}, "low"),
-        (NEW, Thinking(Effort.XHIGH), {"type": "adaptive", "display": "omitted"}, "xhigh"),
-        (
-            NEW,
-            Thinking(Effort.MAX, include=True),
-            {"type": "adaptive", "display": "summarized"},
-            "max",
-        ),
-        (NEW, Thinking(include=True), {"type": "adaptive", "display": "summarized"}, None),
-        (NEW, Thinking(budget_tokens=4096), {"type": "adaptive", "display": "omitted"}, "low"),
-        (NEW, Thinking(budget_tokens=9000), {"type": "adaptive", "display": "omitted"}, "medium"),
-        (NEW, Thinking(budget_tokens=50000), {"type": "adaptive", "display": "omitted"}, "high"),
-        (OLD, Thinking(Effort.LOW), {"type": "enabled", "budget_tokens": 2000}, None),
-        (OLD, Thinking(Effort.MINIMAL), {"type": "enabled", "budget_tokens": 1024}, None),
-        (OLD, Thinking(Effort.HIGH), {"type": "enabled", "budget_tokens": 8000}, None),
-        (OLD, Thinking(Effort.MAX), {"type": "enabled", "budget_tokens": 9500}, None),
-        (OLD, Thinking(budget_tokens=3000), {"type": "enabled", "budget_tokens": 3000}, None),
-        (OLD, Thinking(budget_tokens=0), {"type": "disabled"}, None),
-        (OLD, Thinking(include=True), None, None),
-        ("claude-3-haiku-20240307", Thinking(Effort.NONE), None, None),
-    ],
-)
-def test_reasoning_is_asked_for_in_the_style_of_the_family(
-    name: str, wish: Thinking, thinking: object, effort: str | None
-) -> None:
-    call = ask(name, max_output_tokens=10_000, thinking=wish)
-    made = body(call)
-    assert made.get("thinking") == thinking
-    assert made.get("output_config") == (effort and {"effort": effort})
-    assert warned(call) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "wish", "budget"),
-    [
-        (OLD, Thinking(budget_tokens=20_000), 9_999),
-        (OLD, Thinking(budget_tokens=5), 1_024),
-        (OLD, Thinking(Effort.XHIGH), 8_000),
-        ("claude-opus-4-6", Thinking(Effort.XHIGH), None),
-    ],
-)
-def test_reasoning_beyond_the_range_is_clamped_with_a_warning(
-    name: str, wish: Thinking, budget: int | None
-) -> None:
-    call = ask(name, max_output_tokens=10_000, thinking=wish)
-    assert body(call)["thinking"].get("budget_tokens") == budget
-    assert warned(call) == [("VALUE_CLAMPED", "spec.reasoning")]
-
-
-def test_sampling_gives_way_to_reasoning() -> None:
-    spec = {"params": Params(temperature=0.2), "thinking": Thinking(Effort.LOW)}
-    call = ask(OLD, max_output_tokens=10_000, **spec)
-    assert "temperature" not in body(call)
-    assert warned(call) == [("PARAM_DROPPED", "spec.params.temperature")]
-
-
-def test_a_schema_and_an_effort_share_their_object() -> None:
-    made = body(ask(output=SchemaJson("a", "{}"), thinking=Thinking(Effort.LOW)))
-    assert set(made["output_config"]) == {"effort", "format"}
-
-
-def test_provider_options_come_last_and_only_those_of_this_provider() -> None:
-    options = {
-        "anthropic": {
-            "service_tier": "auto",
-            "output_config": {"effort": "max"},
-            "metadata": {"user_id": "x"},
-        },
-        "openai": {"store": True},
-    }
-    made = body(ask(provider_options=options, output=SchemaJson("a", "{}")))
-    assert made["service_tier"] == "auto"
-    assert made["metadata"] == {"user_id": "x"}
-    assert set(made["output_config"]) == {"effort", "format"}
-    assert "store" not in made
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "model",
-        "messages",
-        "system",
-        "max_tokens",
-        "stream",
-        "tools",
-        "tool_choice",
-        "anthropic_version",
-    ],
-)
-def test_options_that_the_gateway_owns_are_refused(name: str) -> None:
-    call = ask(provider_options={"anthropic": {name: 1}})
-    assert refused(call) == [f"spec.provider_options.anthropic.{name}"]
-
-
-@pytest.mark.parametrize(
-    "name", ["service_tier", "speed", "inference_geo", "mcp_servers", "container", "fallbacks"]
-)
-def test_options_that_change_the_price_make_it_an_estimate(name: str) -> None:
-    call = ask(provider_options={"anthropic": {name: "x"}})
-    request = AnthropicMessages("anthropic").request(call, stream=False)
-    assert request.payload[name] == "x"
-    assert [(warned.code, warned.field) for warned in request.warnings] == [
-        (PRICE_UNCERTAIN, f"spec.provider_options.anthropic.{name}")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "thinking", "effort"),
-    [
-        ("claude-sonnet-5-5", {"type": "between_tools"}, None),
-        ("claude-haiku-5-5", {"type": "disabled"}, None),
-        ("claude-opus-5", {"type": "disabled"}, None),
-        ("claude-opus-4-8", {"type": "disabled"}, None),
-        ("claude-opus-5-5", None, "low"),
-        ("claude-fable-5", None, "low"),
-        ("claude-fable-5-2", None, "low"),
-        ("claude-mythos-5", None, "low"),
-        ("claude-mythos-preview", None, "low"),
-    ],
-)
-def test_reasoning_is_switched_off_as_the_model_lets_it(
-    name: str, thinking: object, effort: str | None
-) -> None:
-    call = ask(name, thinking=Thinking(Effort.NONE))
-    made = body(call)
-    assert made.get("thinking") == thinking
-    assert made.get("output_config") == (effort and {"effort": effort})
-    assert warned(call) == ([("PARAM_CLAMPED", "spec.reasoning")] if effort else [])
-    strict = ask(name, thinking=Thinking(Effort.NONE), params=REJECT)
-    if effort:
-        assert refused(strict) == ["spec.reasoning"]
-    else:
-        assert warned(strict) == []
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,14 @@ def test_cache_points_have_the_lifetimes_of_the_family(
     assert [code for code, _ in warned(call)] == codes
 
 
+@pytest.mark.parametrize("first", [None, 60])
+def test_no_hour_follows_five_minutes(first: float | None) -> None:
+    call = ask(messages=(user(Text("a", CacheMark(first)), Text("b", HOUR)),))
+    points = body(call)["messages"][0]["content"][1::2]
+    assert [each["cachePoint"].get("ttl", "5m") for each in points] == ["5m", "5m"]
+    assert warned(call) == [("VALUE_CLAMPED", "spec.messages[0].parts[1].prompt_cache.ttl")]
+
+
 def test_no_more_than_four_points_are_sent() -> None:
     call = ask(messages=(BRIEF, user(*(Text(str(i), HOUR) for i in range(4)))))
     content = body(call)["messages"][0]["content"]

@@ -147,6 +147,8 @@ def test_cohere_before_that_takes_images_alone() -> None:
         {**common, "input_type": "search_document", "texts": ["b"]},
     ]
     assert refused(COHERE, (Text("a"), PNG)) == ["inputs[0]"]
+    warnings = embed(COHERE, (PNG,), (Text("b"),), purpose=Purpose.QUERY)[0].warnings
+    assert [(each.code, each.field) for each in warnings] == [("PARAM_DROPPED", "purpose")]
 
 
 def test_nova_takes_a_text_or_an_image() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hexgate.domain.chat import Text, ToolCall, ToolResult
+from hexgate.domain.chat import Reasoning, Text, ToolCall, ToolResult
 from hexgate.domain.spec import (
     Effort,
     OnUnsupported,
@@ -221,11 +221,39 @@ def test_reasoning_needs_room_and_freedom() -> None:
     assert warned(free) == []
 
 
+def test_newer_claudes_are_spared_what_they_refuse() -> None:
+    name = "us.anthropic.claude-opus-5-5-v1:0"
+    assert refused(ask(name, tools=TOOLS, tool_choice=REQUIRED)) == ["spec.tool_choice.mode"]
+    off = ask(name, thinking=Thinking(Effort.NONE))
+    assert NATIVE not in body(off)
+    assert body(off)["outputConfig"] == {"effort": "low"}
+    assert warned(off) == [("PARAM_CLAMPED", "spec.reasoning")]
+    quiet = ask("anthropic.claude-sonnet-5-5-v1:0", thinking=Thinking(Effort.NONE))
+    assert body(quiet)[NATIVE] == {"thinking": {"type": "between_tools"}}
+
+
+def test_newer_claudes_do_not_go_on_with_an_answer() -> None:
+    messages = (*HELLO, model(Text("Well,")))
+    assert refused(ask(NEW_CLAUDE, messages=messages)) == ["spec.messages[1]"]
+    assert body(ask(CLAUDE, messages=messages))["messages"][-1]["role"] == "assistant"
+
+
+def test_a_budget_needs_signed_reasoning_before_calls_that_go_on() -> None:
+    call = ask(messages=HISTORY, tools=TOOLS, thinking=Thinking(Effort.LOW))
+    assert NATIVE not in body(call)
+    assert warned(call) == [("PARAM_DROPPED", "spec.reasoning")]
+    signed = model(Reasoning("hm", b"sig", "aws"), *HISTORY[1].parts)
+    call = ask(messages=(*HELLO, signed, HISTORY[2]), tools=TOOLS, thinking=Thinking(Effort.LOW))
+    assert body(call)[NATIVE]["thinking"]["type"] == "enabled"
+    assert warned(call) == []
+
+
 def test_sampling_is_dropped_while_it_reasons() -> None:
     params = Params(temperature=0.2, top_k=3)
     call = ask(thinking=Thinking(Effort.LOW), params=params)
     assert [field for _, field in warned(call)] == ["spec.params.temperature", "spec.params.top_k"]
     assert warned(ask(thinking=Thinking(Effort.NONE), params=params)) == []
+    assert warned(ask(thinking=Thinking(Effort.LOW), params=Params(temperature=1))) == []
 
 
 @pytest.mark.parametrize(

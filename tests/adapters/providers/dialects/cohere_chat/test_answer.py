@@ -98,6 +98,16 @@ def test_the_probability_of_a_chunk_is_that_of_all_its_tokens() -> None:
     )
 
 
+def test_a_probability_that_is_none_does_not_fail_an_answer() -> None:
+    answer = answered(logprobs=[{"text": "Hi", "logprobs": [-1e308, -1e308]}])
+    assert answer.parts == (Text("Hi"),)
+
+
+def test_a_content_of_one_string_is_a_text_unless_it_is_empty() -> None:
+    assert answered(message={"content": "Hi"}).parts == (Text("Hi"),)
+    assert answered(message={"content": ""}).parts == ()
+
+
 ENDS = {
     "COMPLETE": Finish.STOP,
     "STOP_SEQUENCE": Finish.STOP_SEQUENCE,
@@ -214,6 +224,12 @@ def test_an_error_has_the_wait_and_the_trace() -> None:
     found = error(429, {"id": "x"}, retry_after="7", x_debug_trace_id="t9")
     assert isinstance(found, Unserved)
     assert (found.retry_after_s, found.request_id, found.http_status) == (7, "t9", 429)
+
+
+@pytest.mark.parametrize("date", ["", "Fri, 20 Nov 2026 10:00:00 GMT"])
+def test_a_wait_that_no_clock_can_tell_is_none(date: str) -> None:
+    until = "Fri, 20 Nov 2026 10:00:07 +" + "9" * 20
+    assert error(429, {}, retry_after=until, date=date).retry_after_s is None
 
 
 def test_too_much_asked_for_names_the_field() -> None:

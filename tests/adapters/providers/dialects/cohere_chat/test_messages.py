@@ -138,7 +138,9 @@ def test_text_documents_are_named_apart_from_the_messages() -> None:
 def test_documents_of_an_earlier_turn_are_moved_with_a_warning() -> None:
     notes = Media("text/plain", Inline(b"Notes."))
     earlier = Message(Role.USER, (notes, Text("Read.")))
-    request = sent(ask(messages=(*HELLO, earlier, Message(Role.ASSISTANT, (Text("Yes."),)), *HELLO)))
+    request = sent(
+        ask(messages=(*HELLO, earlier, Message(Role.ASSISTANT, (Text("Yes."),)), *HELLO))
+    )
     assert warned(request) == [("DOCUMENT_MOVED", "spec.messages[1]")]
     assert sent(ask(messages=(*HELLO, earlier))).warnings == ()
     request = sent(ask(messages=(Message(Role.USER, (notes,)), *HELLO)))

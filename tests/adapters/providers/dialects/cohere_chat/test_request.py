@@ -221,6 +221,8 @@ def test_calling_one_tool_at_a_time_cannot_be_said() -> None:
 )
 def test_a_model_without_tools_is_not_given_any(model: str) -> None:
     assert refused(ask(model, tools=(NOW,))) == ["spec.tools"]
+    none = ToolChoice(ToolMode.NONE)
+    assert "tools" not in payload(ask(model, tools=(NOW,), tool_choice=none))
 
 
 def test_json_is_asked_for_with_and_without_a_schema() -> None:
@@ -274,7 +276,9 @@ def test_a_model_that_does_not_reason_is_not_made_to() -> None:
     assert sent(ask(A, thinking=Thinking(effort=Effort.NONE))).warnings == ()
 
 
-@pytest.mark.parametrize("key", ["model", "messages", "stream", "max_tokens"])
+@pytest.mark.parametrize(
+    "key", ["model", "messages", "stream", "max_tokens", "Max_Tokens", "max_to\u212aens"]
+)
 def test_what_the_gateway_answers_for_is_not_overridden(key: str) -> None:
     options = {"cohere": {key: 1}}
     assert refused(ask(provider_options=options)) == [f"spec.provider_options.cohere.{key}"]
@@ -284,6 +288,14 @@ def test_a_place_in_the_queue_does_not_change_the_price() -> None:
     request = sent(ask(provider_options={"cohere": {"priority": 3}}))
     assert request.payload["priority"] == 3
     assert request.warnings == ()
+
+
+def test_options_that_replace_what_the_request_says_are_told() -> None:
+    notes = Media("text/plain", Inline(b"Notes."))
+    talk = (Message(Role.USER, (notes, Text("Sum up."))),)
+    request = sent(ask(messages=talk, provider_options={"cohere": {"documents": ["Others."]}}))
+    assert request.payload["documents"] == ["Others."]
+    assert warned(request) == [("PARAM_REPLACED", "spec.provider_options.cohere.documents")]
 
 
 def test_links_to_images_are_left_to_the_provider_and_others_are_not() -> None:

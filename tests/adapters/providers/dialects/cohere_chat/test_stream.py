@@ -155,6 +155,14 @@ def test_events_that_say_nothing_to_us_are_passed_over() -> None:
     assert [type(chunk) for chunk in chunks] == [TextDelta, PartFinished, Finished]
 
 
+@pytest.mark.parametrize("delta", ["text", [1], {"message": "text"}, {"message": {"content": 1}}])
+def test_events_of_other_types_may_have_any_shape(delta: Any) -> None:
+    chunks = read(sse(text("a"), {"type": "brand-new", "delta": delta}, END))
+    assert [type(chunk) for chunk in chunks] == [TextDelta, PartFinished, Finished]
+    with pytest.raises(BadResponse, match="makes no sense"):
+        read(sse({"type": "content-delta", "delta": "text"}, END))
+
+
 def test_what_comes_before_an_error_is_delivered() -> None:
     chunks, failure = heard((DATA / "error_after_output.sse").read_bytes())
     assert chunks == [TextDelta(0, "Half an ans")]

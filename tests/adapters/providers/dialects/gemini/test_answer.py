@@ -121,6 +121,10 @@ COUNTS: list[tuple[Any, Usage | None]] = [
     ),
     ({P: 5, C: 1, "cachedContentTokenCount": 9}, Usage(cache_read=5, output=1)),
     ({P: 5, C: 1, T: "x"}, Usage(uncached_input=5, output=1)),
+    (
+        {P: 5, C: 1, T: -2, "cachedContentTokenCount": 2},
+        Usage(uncached_input=3, cache_read=2, output=1),
+    ),
     ({P: 5}, None),
     ({C: 5, S: 5}, None),
     ({P: -1, C: 2}, None),
@@ -233,6 +237,25 @@ def test_a_body_without_an_error_is_read_by_its_status(error: bytes) -> None:
     assert type(failed(503, error)) is Overloaded
     assert type(failed(400, error)) is InvalidRequest
     assert failed(429, error, **{"retry-after": "2"}).retry_after_s == 2
+
+
+@pytest.mark.parametrize(
+    "odd", [{"message": None}, {"code": "429"}, {"details": [7, None]}, {"details": {}}]
+)
+def test_what_is_odd_about_an_error_hides_nothing_else(odd: Any) -> None:
+    error = json.loads(fault(429, "RESOURCE_EXHAUSTED"))
+    error["error"] |= odd
+    assert type(failed(400, dumped(error))) is ProviderLimited
+    with pytest.raises(ProviderLimited):
+        read(sse(error))
+
+
+def test_a_long_message_is_searched_once() -> None:
+    text = "The input token count (9) exceeds the maximum number of tokens"
+    assert type(failed(400, fault(400, "INVALID_ARGUMENT", text))) is ContextTooLong
+    # Were it searched again from each of these words, this would take minutes.
+    endless = "input token count " * 100_000
+    assert type(failed(400, fault(400, "INVALID_ARGUMENT", endless))) is InvalidRequest
 
 
 def test_long_words_of_a_prompt_are_no_sign_of_a_long_prompt() -> None:

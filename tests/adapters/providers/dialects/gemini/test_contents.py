@@ -107,6 +107,17 @@ def test_results_of_one_turn_are_one_turn_in_the_order_of_their_calls() -> None:
     assert turns[1]["parts"][0] == {"functionCall": {"id": "x", "name": "now", "args": {}}}
 
 
+def test_what_the_model_said_in_a_row_is_one_turn() -> None:
+    calls = (said(Text("Let me look.")), called(("x", "now")), returned(("x", "1")))
+    turns = contents(*HELLO, *calls, said(Text("One.")), said(Text("Done.")))
+    assert [turn["role"] for turn in turns] == ["user", "model", "user", "model"]
+    assert turns[1]["parts"] == [
+        {"text": "Let me look."},
+        {"functionCall": {"id": "x", "name": "now", "args": {}}},
+    ]
+    assert turns[3]["parts"] == [{"text": "One."}, {"text": "Done."}]
+
+
 def test_an_id_that_comes_again_is_the_latest_calls() -> None:
     turns = contents(
         *HELLO, called(("x", "a")), returned(("x", "1")), called(("x", "b")), returned(("x", "2"))
@@ -170,7 +181,9 @@ def test_media_are_bytes_or_files_of_this_provider(media: Media, part: Any) -> N
     assert parts(media, role=Role.ASSISTANT) == [part]
 
 
-@pytest.mark.parametrize("kind", ["audio/wav", "video/mp4", "text/csv", "application/pdf"])
+@pytest.mark.parametrize(
+    "kind", ["audio/wav", "video/mp4", "text/csv", "application/pdf", "application/x-javascript"]
+)
 def test_every_kind_of_media_is_inline_data(kind: str) -> None:
     assert parts(Media(kind.upper(), Inline(b"x")))[0]["inlineData"]["mimeType"] == kind
 
@@ -260,6 +273,7 @@ def test_calls_of_another_vendor_get_a_stand_in_where_a_signature_is_demanded() 
         ["c2lnbmVk"],
     ]
     assert "skip_thought" not in str(contents(*messages, model=FLASH))
+    assert "skip_thought" in str(contents(*messages, model="gemini-pro-latest"))
 
 
 def test_nothing_is_lost_in_silence() -> None:

@@ -125,12 +125,17 @@ def test_penalties_are_for_the_families_that_take_them() -> None:
 
 
 def test_what_is_beyond_the_range_is_lowered_with_a_warning() -> None:
-    params = Params(temperature=3.0, stop=tuple("abcdef"), top_logprobs=21)
+    params = Params(stop=tuple("abcdef"), seed=(1 << 31) + 7)
     request = sent(ask(params=params))
     config: Any = request.payload["generationConfig"]
-    assert (config["temperature"], config["logprobs"]) == (2.0, 20)
     assert config["stopSequences"] == ["a", "b", "c", "d", "e"]
-    assert [code for code, _ in warned(request)] == ["PARAM_CLAMPED"] * 3
+    assert config["seed"] == 7
+    assert warned(request) == [
+        ("PARAM_CLAMPED", "spec.params.seed"),
+        ("PARAM_CLAMPED", "spec.params.stop_sequences"),
+    ]
+    for seed in (-(1 << 31), (1 << 31) - 1):
+        assert payload(ask(params=Params(seed=seed)))["generationConfig"]["seed"] == seed
 
 
 def test_tools_are_declared_with_their_schemas_as_they_are() -> None:
@@ -191,7 +196,9 @@ def test_families_lack_what_they_lack() -> None:
     assert refused(ask(**both)) == ["spec.output"]
     assert "tools" in payload(ask(NEW, **both))
     assert refused(ask("gemma-3-27b-it", **both)) == ["spec.tools", "spec.output"]
-    assert refused(ask("gemini-2.5-flash-image", tools=(NOW,))) == ["spec.tools"]
+    assert refused(ask("gemini-2.5-flash-image", **both)) == ["spec.tools", "spec.output"]
+    assert refused(ask("gemini-3-pro-image", tools=(NOW,))) == ["spec.tools"]
+    assert "responseMimeType" in str(payload(ask("gemini-3-pro-image", output=AnyJson())))
     assert payload(ask("my-own-model", **both))["tools"]
 
 
@@ -228,9 +235,18 @@ def test_own_settings_are_passed_and_merged_in_either_spelling() -> None:
     ("option", "field"),
     [
         ({"contents": []}, "contents"),
-        ({"system_instruction": {}}, "systemInstruction"),
+        ({"system_instruction": {}}, "system_instruction"),
         ({"generationConfig": {"candidate_count": 2}}, "generationConfig.candidate_count"),
-        ({"generation_config": {"maxOutputTokens": 9}}, "generationConfig.maxOutputTokens"),
+        ({"generation_config": {"maxOutputTokens": 9}}, "generation_config.maxOutputTokens"),
+        ({"generation_config": {"max_output_tokens": 9}}, "generation_config.max_output_tokens"),
+        ({"generation_config": {"routing_config": {}}}, "generation_config.routing_config"),
+        ({"generationConfig": {"modelConfig": {}}}, "generationConfig.modelConfig"),
+        (
+            {"generationConfig": {"modelSelectionConfig": {}}},
+            "generationConfig.modelSelectionConfig",
+        ),
+        ({"safetySettings": [], "safety_settings": []}, "safety_settings"),
+        ({"generationConfig": {"topK": 1, "top_k": 2}}, "generationConfig.top_k"),
         ({"generationConfig": 1}, "generationConfig"),
         ({"toolConfig": {"functionCallingConfig": {}}}, "toolConfig.functionCallingConfig"),
         ({"tools": {}}, "tools"),
@@ -245,11 +261,12 @@ def test_what_the_gateway_answers_for_is_refused(option: Any, field: str) -> Non
     ("option", "field"),
     [
         ({"cachedContent": "cachedContents/a"}, "cachedContent"),
-        ({"service_tier": "flex"}, "serviceTier"),
+        ({"service_tier": "flex"}, "service_tier"),
         (
             {"generationConfig": {"responseModalities": ["IMAGE"]}},
             "generationConfig.responseModalities",
         ),
+        ({"generationConfig": {"response_format": []}}, "generationConfig.response_format"),
     ],
 )
 def test_what_changes_the_price_is_passed_with_a_warning(option: Any, field: str) -> None:

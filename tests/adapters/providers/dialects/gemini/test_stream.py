@@ -26,7 +26,13 @@ from hexgate.domain.answer import (
 )
 from hexgate.domain.assemble import Assembler
 from hexgate.domain.chat import Reasoning, Text, ToolCall
-from hexgate.domain.errors import BadResponse, ContentFiltered, GatewayError, Overloaded
+from hexgate.domain.errors import (
+    BadResponse,
+    ContentFiltered,
+    GatewayError,
+    Overloaded,
+    ProviderLimited,
+)
 from hexgate.domain.usage import Usage
 from tests.adapters.providers.dialects.gemini.hearing import (
     GOOD,
@@ -125,6 +131,22 @@ def test_a_filter_ends_the_answer_and_what_it_found_is_kept() -> None:
     assert kept["safetyRatings"][0]["blocked"]
 
 
+def test_a_signature_of_what_is_dropped_signs_nothing_else() -> None:
+    code = {"executableCode": {"language": "PYTHON", "code": "1"}, "thoughtSignature": "QQ=="}
+    call = {"functionCall": {"id": "c", "name": "f"}}
+    chunks = read(sse(body(code, call), END))
+    assert [chunk.part for chunk in chunks if isinstance(chunk, PartFinished)] == [
+        ToolCall("c", "f", "{}")
+    ]
+    assert [chunk.code for chunk in chunks if isinstance(chunk, Warned)] == ["CONTENT_DROPPED"]
+
+
+def test_fields_that_are_null_are_not_there() -> None:
+    part = {"text": "a", "thoughtSignature": "QQ==", "executableCode": None, "functionCall": None}
+    parts = [each.part for each in read(sse(body(part), END)) if isinstance(each, PartFinished)]
+    assert parts == [Reasoning("", b"QQ==", "gemini"), Text("a")]
+
+
 def test_what_is_cited_piece_by_piece_is_kept_whole() -> None:
     first, second = ({"citationMetadata": {"citations": [{"uri": uri}]}} for uri in "ab")
     again = body({"text": "y"}, candidate=second)
@@ -144,6 +166,31 @@ def test_an_error_after_output_does_not_take_the_output_back() -> None:
     assert shown(reader.feed(recorded("error.sse"))) == [TextDelta(0, "Half an")]
     assert isinstance(reader.failure, Overloaded)
     assert "again later" not in reader.failure.message
+
+
+BARE = json.dumps(
+    {"error": {"code": 429, "message": "no } \n{", "status": "RESOURCE_EXHAUSTED"}}, indent=2
+).encode()
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_an_error_may_come_as_bare_json_over_many_lines(size: int, newline: bytes) -> None:
+    data = sse(body({"text": "Half an"})) + BARE.replace(b"\n", newline) + newline
+    reader = Gemini("gemini").reader()
+    chunks: list[Chunk] = []
+    for start in range(0, len(data), size):
+        if reader.failure is None:
+            chunks += reader.feed(data[start : start + size])
+    assert shown(chunks) == [TextDelta(0, "Half an")]
+    assert isinstance(reader.failure, ProviderLimited)
+
+
+def test_bare_json_that_never_ends_is_no_answer() -> None:
+    with pytest.raises(BadResponse, match="without a finish reason"):
+        read(b'{"error": {')
+    with pytest.raises(BadResponse, match="no answer"):
+        read(*[b'{"a":{}' * 1000] * 20)
 
 
 def test_counts_may_come_after_the_reason_but_words_may_not() -> None:
@@ -189,6 +236,15 @@ def test_logprobs_travel_with_their_text() -> None:
     assert isinstance(first, TextDelta)
     (token,) = first.logprobs
     assert (token.token, token.logprob, len(token.alternatives)) == ("Hi", -0.5, 2)
+    thought = {"text": "Hm", "thought": True}
+    for pieces in (
+        [body(thought, {"text": "Hi"}, candidate=found)],
+        [body(thought, candidate=found), body({"text": "Hi"})],
+    ):
+        (delta,) = (c for c in read(sse(*pieces, END)) if isinstance(c, TextDelta))
+        assert delta.logprobs == (token,)
+    silent = read(sse(body({"functionCall": {"name": "f"}}, candidate=found), END))
+    assert [chunk.code for chunk in silent if isinstance(chunk, Warned)] == ["CONTENT_DROPPED"]
     odd = {"logprobsResult": {"chosenCandidates": 7}}
     assert read(sse(body({"text": "Hi"}, candidate=odd), END))[0] == TextDelta(0, "Hi")
 

@@ -56,6 +56,15 @@ def test_thinking_text_and_calls_are_parts_in_this_order() -> None:
     assert (completion.finish, completion.usage) == (Finish.TOOL_CALLS, None)
 
 
+@pytest.mark.parametrize("given", ["null", "{}"])
+def test_a_call_without_arguments_has_empty_ones(given: str) -> None:
+    call = f'{{"message":{{"tool_calls":[{{"function":{{"name":"f","arguments":{given}}}}}]}},'
+    completion = OLLAMA.completion(WireResponse(200, {}, f'{call}"done":true}}'.encode()))
+    assert [part.arguments_json for part in completion.parts if isinstance(part, ToolCall)] == [
+        "{}"
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -82,6 +91,7 @@ def test_an_error_with_a_good_status_is_an_error() -> None:
         (500, "the request exceeds the available context size", ContextTooLong),
         (400, "registry.example/x does not support tools", Unsupported),
         (400, "x does not support thinking", Unsupported),
+        (400, 'think value "high" is not supported for this model', Unsupported),
         (400, "invalid options: num_ctx", InvalidRequest),
         (401, "unauthorized", CredentialRejected),
         (402, "pay", QuotaExhausted),

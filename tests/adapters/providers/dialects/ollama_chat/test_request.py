@@ -281,6 +281,12 @@ def test_media_in_answers_and_results_are_refused() -> None:
     ]
 
 
+def test_names_of_images_are_dropped_with_a_warning() -> None:
+    named = Media("IMAGE/PNG", Inline(b"x"), "cat.png")
+    request = sent(messages=(Message(Role.USER, (named,)),))
+    assert warned(request) == [("FIELD_DROPPED", "spec.messages[0].parts[0].media.filename")]
+
+
 def test_names_of_participants_are_dropped_with_a_warning() -> None:
     request = sent(messages=(Message(Role.USER, (Text("Hi"),), "ada"),))
     assert warned(request) == [("PARAM_DROPPED", "spec.messages[0].name")]
@@ -295,6 +301,9 @@ def test_options_of_this_provider_are_merged_last() -> None:
     assert body["keep_alive"] == "5m"
     assert body["options"] == {"num_predict": 50, "temperature": 0.5, "num_ctx": 8192}
     assert "x" not in body
+    request = sent(params=Params(temperature=1.0), provider_options=extra)
+    field = "spec.provider_options.ollama.options.temperature"
+    assert warned(request) == [("PARAM_REPLACED", field)]
 
 
 @pytest.mark.parametrize(
@@ -305,6 +314,9 @@ def test_options_of_this_provider_are_merged_last() -> None:
         ({"stream": True}, "stream"),
         ({"options": {"num_predict": -1}}, "options.num_predict"),
         ({"options": 1}, "options"),
+        ({"tools": []}, "tools"),
+        ({"options": {"Num_Predict": -1}}, "options.Num_Predict"),
+        ({"Options": {"num_predict": -1}}, "Options"),
     ],
 )
 def test_options_that_the_gateway_answers_for_are_refused_by_name(

@@ -228,6 +228,21 @@ def failed(status: int, error: object, headers: dict[str, str] | None = None) ->
             {"message": "This model's maximum context length is 4096", "code": 400},
             ContextTooLong,
         ),
+        (  # DeepSeek
+            400,
+            {"message": "maximum context length", "code": "invalid_request_error"},
+            ContextTooLong,
+        ),
+        (  # Mistral
+            400,
+            b'{"object":"error","message":"maximum context length","code":"3051"}',
+            ContextTooLong,
+        ),
+        (  # xAI
+            400,
+            b'{"code":"An invalid argument","error":"This model\'s maximum prompt length is 9"}',
+            ContextTooLong,
+        ),
         (400, {"code": "content_policy_violation"}, ContentFiltered),
         (400, {"code": "content_filter", "message": "maximum context length"}, ContentFiltered),
         (400, {"code": "unsupported_value", "param": "temperature"}, InvalidRequest),

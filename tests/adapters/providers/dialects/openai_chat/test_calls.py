@@ -94,6 +94,13 @@ def test_what_was_held_back_comes_before_the_text_that_follows() -> None:
         read(*MIXED, delta(content="Done."), call(1, "", "more"))
 
 
+def test_an_empty_delta_does_not_let_text_overtake_what_was_held_back() -> None:
+    made = parts(*MIXED, delta(), delta(content="Do"), delta(content="ne."), STOP, DONE)
+    assert [getattr(part, "name", "text") for part in made] == ["f", "g", "h", "text"]
+    with pytest.raises(BadResponse, match="out of order"):
+        read(call(0, "f", "{", id="a"), delta(), delta(content="x"), call(0, "", "}"))
+
+
 def test_calls_one_after_the_other_go_out_as_they_come() -> None:
     reader = OpenAIChat("openai").reader()
     reader.feed(call(0, "f", '{"a":1', id="a"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, OPENAI
+from hexgate.adapters.providers.dialects.openai_chat import COMPATIBLE, MISTRAL, OPENAI
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
 from hexgate.domain.chat import (
     CacheMark,
@@ -21,6 +23,7 @@ from hexgate.domain.chat import (
     ToolResult,
 )
 from hexgate.domain.json import Json, JsonObject
+from hexgate.domain.spec import Params
 from tests.adapters.providers.dialects.openai_chat.asking import (
     HELLO,
     PLAIN,
@@ -88,6 +91,8 @@ def test_media_are_content_parts() -> None:
     [
         (Media("video/mp4", Inline(b"x")), OPENAI),
         (Media("audio/flac", Inline(b"x")), OPENAI),
+        (Media("application/msword", Inline(b"x")), OPENAI),
+        (Media("text/plain", Inline(b"\xff")), OPENAI),
         (Media("application/pdf", Link("https://a.example/x.pdf")), OPENAI),
         (Media("application/pdf", FileId("anthropic", "f")), OPENAI),
         (Media("image/png", FileId("openai", "f")), OPENAI),
@@ -98,6 +103,34 @@ def test_media_are_content_parts() -> None:
 def test_media_that_the_wire_has_no_place_for_are_refused(media: Media, quirks: Quirks) -> None:
     call = ask(messages=(Message(Role.USER, (Text("Look"), media)),))
     assert refused(call, quirks) == ["spec.messages[0].parts[1].media"]
+
+
+@pytest.mark.parametrize("quirks", [OPENAI, COMPATIBLE])
+def test_a_document_that_is_text_is_said_as_text(quirks: Quirks) -> None:
+    notes = Media("text/markdown; charset=utf-8", Inline("# Å".encode()))
+    assert messages(Text("Look"), notes, quirks=quirks) == [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Look"}, {"type": "text", "text": "# Å"}],
+        }
+    ]
+    data = Media("application/json", Inline(b'{"a":1}'), "a.json")
+    talk = (Message(Role.TOOL, (ToolResult("c", (data,)),)),)
+    request = sent(ask(messages=talk), quirks)
+    assert request.payload["messages"] == [
+        {"role": "tool", "tool_call_id": "c", "content": '{"a":1}'}
+    ]
+    field = "spec.messages[0].parts[0].tool_result.parts[0].media"
+    assert warned(request) == [("FILENAME_DROPPED", field)]
+
+
+def test_mistral_is_not_told_what_it_refuses() -> None:
+    talk = (Message(Role.USER, (Text("Hi"),), "ada"),)
+    request = sent(ask(messages=talk, params=Params(seed=7)), MISTRAL, stream=True)
+    assert request.payload["messages"] == [{"role": "user", "content": "Hi"}]
+    assert request.payload["random_seed"] == 7
+    assert not request.payload.keys() & {"seed", "stream_options"}
+    assert warned(request) == [("PARAM_DROPPED", "spec.messages[0].name")]
 
 
 def test_an_earlier_answer_has_its_calls_and_their_results() -> None:
@@ -136,6 +169,21 @@ def test_an_earlier_answer_has_its_calls_and_their_results() -> None:
     # Said once, at the first place.
     field = "spec.messages[1].parts[1].tool_result.is_error"
     assert warned(request) == [("ERROR_FLAG_DROPPED", field)]
+
+
+def test_calls_that_another_vendor_made_fit() -> None:
+    long = "fc_" + "0f0e" * 12
+    turns = (
+        Message(Role.ASSISTANT, (ToolCall(long, "notes.get", "{}"), ToolCall("c" * 40, "f", "{}"))),
+        Message(Role.TOOL, (ToolResult(long, ()), ToolResult("c" * 40, ()))),
+    )
+    request = sent(ask(messages=turns))
+    said: Any = request.payload["messages"]
+    first, second = said[0]["tool_calls"]
+    assert len(first["id"]) <= 40
+    assert [first["id"], second["id"]] == [said[1]["tool_call_id"], said[2]["tool_call_id"]]
+    assert (first["function"]["name"], second["id"]) == ("notes_get", "c" * 40)
+    assert warned(request) == [("VALUE_CHANGED", "spec.messages[0].parts[0].tool_call.name")]
 
 
 def test_earlier_reasoning_is_left_out_with_one_warning_of_a_kind() -> None:

@@ -168,6 +168,12 @@ def test_reasoning_is_a_level_that_the_model_has(
     assert [warning.code for warning in request.warnings] == ([code] if code else [])
 
 
+def test_compatible_servers_are_told_not_to_reason() -> None:
+    request = sent(ask("qwen3", thinking=Thinking(Effort.NONE)), COMPATIBLE)
+    assert request.payload["reasoning_effort"] == "none"
+    assert request.warnings == ()
+
+
 def test_reasoning_that_cannot_be_switched_off_is_refused_where_the_caller_says_so() -> None:
     params = Params(on_unsupported=OnUnsupported.REJECT)
     call = ask(REASONER, thinking=Thinking(Effort.NONE), params=params)
@@ -312,7 +318,10 @@ def test_options_that_change_the_price_are_marked(key: str, codes: list[str]) ->
 
 @pytest.mark.parametrize(
     "key",
-    ["model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens"],
+    [
+        *("model", "messages", "stream", "stream_options", "n", "best_of", "N", "Max_Tokens"),
+        *("max_tokens", "max_completion_tokens", "n_predict", "functions", "function_call"),
+    ],
 )
 def test_options_that_the_gateway_answers_for_are_refused_by_name(key: str) -> None:
     call = ask(provider_options={"openai": {key: 1}})

@@ -291,6 +291,8 @@ def test_what_makes_no_sense_is_a_bad_response(stream: bytes, message: str) -> N
         ({"type": "invalid_request_error", "param": "tools"}, InvalidRequest),
         ("out of memory", ProviderFailed),
         ({}, ProviderFailed),
+        ({"code": "rate_limit_exceeded", "param": {}, "message": [], "type": 1}, ProviderLimited),
+        ({"code": [400], "type": ["invalid_request_error"]}, ProviderFailed),
     ],
 )
 def test_an_error_in_the_stream_is_told_by_its_words(
@@ -318,6 +320,11 @@ def test_garbage_gives_errors_of_the_tree_and_nothing_else(junk: bytes, at: int)
         read(b"data: " + junk + b"\n\n")
     except GatewayError:
         pass
+
+
+def test_the_one_choice_needs_no_number() -> None:
+    one = event({"choices": [{"index": None, "delta": {"content": "Hi"}}]})
+    assert parts(one, one, STOP, DONE) == [Text("HiHi")]
 
 
 def test_a_second_end_does_no_harm() -> None:

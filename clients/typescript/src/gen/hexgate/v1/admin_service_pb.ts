@@ -588,7 +588,7 @@ export type CheckProviderResponse = Message<"hexgate.v1.CheckProviderResponse"> 
   failure: ErrorReason;
 
   /**
-   * For people.
+   * For people. Empty when ok; never the provider's own words.
    *
    * @generated from field: string message = 3;
    */
@@ -1093,7 +1093,9 @@ export const AdminService: GenService<{
     output: typeof PurgeCacheResponseSchema;
   },
   /**
-   * Tries a provider's connection and credentials.
+   * Tries a provider's connection and credentials, at no cost. What is wrong with the provider is an
+   * answer, not an error; a name that is not configured fails with PROVIDER_NOT_FOUND. The provider
+   * is asked directly: no breaker, no limit and no retry stands between.
    *
    * @generated from rpc hexgate.v1.AdminService.CheckProvider
    */

@@ -29,35 +29,38 @@ export const file_hexgate_v1_embedding_service: GenFile = /*@__PURE__*/
  */
 export type EmbedRequest = Message<"hexgate.v1.EmbedRequest"> & {
   /**
-   * Alias or `provider/model`.
+   * Alias or `provider/model`. Required: the gateway's default model is one that writes.
    *
    * @generated from field: string model = 1;
    */
   model: string;
 
   /**
-   * One vector per input, in order.
+   * One vector per input, in order; at most 2,000, with `dimensions` also at most 8,192,000
+   * numbers together.
    *
    * @generated from field: repeated hexgate.v1.EmbedInput inputs = 2;
    */
   inputs: EmbedInput[];
 
   /**
-   * Truncate vectors to this length, where supported.
+   * Length of the vectors, 1 to 65,536. Unset is the model's own. A model that has but one length
+   * answers with that, and a warning.
    *
    * @generated from field: optional int32 dimensions = 3;
    */
   dimensions?: number | undefined;
 
   /**
-   * What the vectors are for.
+   * What the vectors are for. A model that makes no difference answers with a warning.
    *
    * @generated from field: hexgate.v1.EmbedPurpose purpose = 4;
    */
   purpose: EmbedPurpose;
 
   /**
-   * How to make the call.
+   * How to make the call. Vectors are not kept and have no raw response: `cache`, except BYPASS, and
+   * `include_raw_response` are refused.
    *
    * @generated from field: hexgate.v1.CallOptions options = 5;
    */
@@ -78,7 +81,7 @@ export const EmbedRequestSchema: GenMessage<EmbedRequest> = /*@__PURE__*/
  */
 export type EmbedInput = Message<"hexgate.v1.EmbedInput"> & {
   /**
-   * Text and, for multimodal models, media.
+   * Text and, for multimodal models, media; not empty, and without `prompt_cache`.
    *
    * @generated from field: repeated hexgate.v1.ContentPart parts = 1;
    */
@@ -231,7 +234,8 @@ export const EmbedPurposeSchema: GenEnum<EmbedPurpose> = /*@__PURE__*/
  */
 export const EmbeddingService: GenService<{
   /**
-   * Embeds inputs, all or nothing.
+   * Embeds inputs, all or nothing. Vectors of two models do not compare, so only targets that the
+   * request or its alias names take over when one fails, never the gateway's own fallbacks.
    *
    * @generated from rpc hexgate.v1.EmbeddingService.Embed
    */
