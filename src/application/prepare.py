@@ -16,7 +16,13 @@ from hexgate.domain.errors import (
     PriceUnknown,
     SpendLimitExceeded,
 )
-from hexgate.domain.estimate import apart_tokens, embedded_tokens, input_tokens
+from hexgate.domain.estimate import (
+    SHORT_S,
+    apart_tokens,
+    embedded_tokens,
+    input_tokens,
+    longest_mark_s,
+)
 from hexgate.domain.price import cost
 from hexgate.domain.routing import Routes
 from hexgate.domain.spec import Spec
@@ -153,10 +159,28 @@ def worst_cost(hop: Hop, tokens: int, spec: Spec | EmbedSpec) -> int:
     """The most that one attempt at a hop can cost, in nano-USD; 0 where the price is unknown."""
     price = hop.price
     worst = cost(Usage(uncached_input=tokens, output=hop.max_output_tokens), price).total_nanos
-    if price is None or not price.apart:
+    if price is None:
         return worst
-    dearer = max(0, price.apart_input - price.rates_for(tokens).input)
+    rates = price.rates_for(tokens)
+    if rates.cache_write is not None or rates.cache_write_1h is not None:
+        worst = max(worst, cost(_written(hop, tokens, spec), price).total_nanos)
+    if not price.apart:
+        return worst
+    dearer = max(0, price.apart_input - rates.input)
     return worst + -(-apart_tokens(spec, price.apart) * dearer // 1_000_000)
+
+
+def _written(hop: Hop, tokens: int, spec: Spec | EmbedSpec) -> Usage:
+    """All of the input written to the provider's cache, for as long as the request can mean.
+
+    The provider's own options may say so in words that only its dialect knows.
+    """
+    opaque = isinstance(spec, Spec) and hop.provider in spec.provider_options
+    if opaque or longest_mark_s(spec) > SHORT_S:
+        return Usage(cache_write_1h=tokens, output=hop.max_output_tokens)
+    if longest_mark_s(spec):
+        return Usage(cache_write=tokens, output=hop.max_output_tokens)
+    return Usage(uncached_input=tokens, output=hop.max_output_tokens)
 
 
 def _refusal(

@@ -24,6 +24,8 @@ CHARS_PER_TOKEN = 4
 PER_MESSAGE = 4
 # A usual image; the real figure depends on its size and the model.
 PER_IMAGE = 1_000
+# The lifetime of a cached prompt where the caller says none; longer ones cost more to write.
+SHORT_S = 300.0
 # A document is read as text and as pictures: about a token for every three bytes.
 BYTES_PER_DOCUMENT_TOKEN = 3
 
@@ -52,6 +54,20 @@ def embedded_tokens(spec: EmbedSpec) -> int:
 def apart_tokens(spec: Spec | EmbedSpec, kinds: frozenset[str]) -> int:
     """Input tokens of the media whose kind, such as `image`, is one of these or is not told."""
     return sum(_media(media) for media in _all_media(spec) if _kind(media) in kinds | {""})
+
+
+def longest_mark_s(spec: Spec | EmbedSpec) -> float:
+    """How long the request wants its prompt cached at most, in seconds; 0 where it has no marks."""
+    if isinstance(spec, EmbedSpec):
+        return 0
+    marks = [
+        part.mark
+        for message in spec.messages
+        for whole in message.parts
+        for part in (whole, *(whole.parts if isinstance(whole, ToolResult) else ()))
+        if not isinstance(part, Reasoning | Refusal) and part.mark is not None
+    ]
+    return max((SHORT_S if mark.ttl_s is None else mark.ttl_s for mark in marks), default=0)
 
 
 def _kind(media: Media) -> str:

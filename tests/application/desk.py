@@ -38,13 +38,22 @@ PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
 # The same for text; audio is five times as dear.
 LISTENS = replace(PRICE, apart=frozenset({"audio"}), apart_input=5 * 10**9)
 
+# The same without a cache; writing it for five minutes is twice as dear, for an hour three times.
+REMEMBERS = replace(
+    PRICE, rates=replace(PRICE.rates, cache_write=2 * 10**9, cache_write_1h=3 * 10**9)
+)
+
 
 class Catalog:
-    """Priced models, of which one has another price for audio, and one without a price."""
+    """Priced models, of which one has another price for audio, one takes more for writing its
+    cache, and one is without a price.
+    """
 
     def card(self, target: Target) -> ModelCard:
         if target.model == "free":
             return ModelCard(target=target)
+        if target.model == "remembers":
+            return ModelCard(target=target, price=REMEMBERS)
         if target.model == "listens":
             return ModelCard(target=target, price=LISTENS)
         return ModelCard(target=target, max_output_tokens=50, price=PRICE)

@@ -11,6 +11,7 @@ from hexgate.application.stream import Ending
 from hexgate.domain.answer import PRICE_UNCERTAIN, Warned
 from hexgate.domain.call import CacheMode
 from hexgate.domain.chat import (
+    CacheMark,
     FileId,
     Inline,
     Media,
@@ -23,6 +24,7 @@ from hexgate.domain.chat import (
 )
 from hexgate.domain.errors import SpendLimitExceeded
 from hexgate.domain.receipt import Receipt
+from hexgate.domain.spec import Params
 from tests.application.desk import Desk, read
 from tests.fakes import FakeProvider, Script, script
 
@@ -117,3 +119,35 @@ async def test_holds_and_bounds_reckon_with_the_dearest_media() -> None:
     short = replace(request.options, max_cost_nanos=502_999)
     with pytest.raises(SpendLimitExceeded):
         await desk.embed(replace(request, options=short))
+
+
+SHORT = Params(max_output_tokens=1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "rate"),
+    [
+        (None, 1_000),
+        (CacheMark(), 2_000),
+        (CacheMark(ttl_s=300), 2_000),
+        (CacheMark(ttl_s=3600), 3_000),
+    ],
+)
+async def test_holds_reckon_with_all_of_the_input_being_written_to_the_cache(
+    mark: CacheMark | None, rate: int
+) -> None:
+    desk = Desk(FakeProvider("one two"))
+    request = desk.request(model="fake/remembers", params=SHORT)
+    marked = Message(Role.USER, (Text("", mark),))
+    messages = (*request.spec.messages, marked)
+    await desk.complete(replace(request, spec=replace(request.spec, messages=messages)))
+    # Two messages of four tokens each beside their three of text; and one token of output.
+    assert (await desk.entry()).intent.hold_nanos == 11 * rate + 2_000
+
+
+async def test_holds_reckon_with_what_a_providers_own_options_may_ask_for() -> None:
+    desk = Desk(FakeProvider("one two"))
+    request = desk.request(model="fake/remembers", params=SHORT)
+    spec = replace(request.spec, provider_options={"fake": {"cache_control": {"ttl": "1h"}}})
+    await desk.complete(replace(request, spec=spec))
+    assert (await desk.entry()).intent.hold_nanos == 7 * 3_000 + 2_000
