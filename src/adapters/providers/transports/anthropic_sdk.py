@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import partial
 
 from hexgate.adapters.providers.account import Account
-from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client, quiet
-from hexgate.adapters.providers.wire import WireRequest
-
-if TYPE_CHECKING:
-    import httpx2
+from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client, quiet, through
 
 
 def build(account: Account, base_url: str) -> SdkTransport:
@@ -27,30 +23,9 @@ def build(account: Account, base_url: str) -> SdkTransport:
     )
     quiet("anthropic")
 
-    async def ask(request: WireRequest, limits: httpx2.Timeout) -> httpx2.Response:
-        response: object
-        if request.method == "GET":
-            response = await client.get(
-                request.path,
-                cast_to=httpx2.Response,
-                options={"timeout": limits},
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
-        else:
-            response = await client.post(
-                request.path,
-                cast_to=httpx2.Response,
-                body=request.payload,
-                options={"timeout": limits},
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
-        # Asked for an httpx2.Response, the SDK returns it unread, whatever its overloads say.
-        return cast("httpx2.Response", response)
-
+    raw = {"cast_to": httpx2.Response, "stream": True, "stream_cls": AsyncStream[object]}
     return SdkTransport(
-        ask,
+        through(partial(client.get, **raw), partial(client.post, **raw)),
         client.close,
         {"Authorization": f"Bearer {account.api_key}"},
         provider=account.name,

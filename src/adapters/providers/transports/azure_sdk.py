@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hexgate.adapters.providers.account import Account
-from hexgate.adapters.providers.transports.openai_sdk import UNUSED, through
+from hexgate.adapters.providers.transports.openai_sdk import UNUSED, asking
 from hexgate.adapters.providers.transports.sdk import SdkTransport, http_client, quiet
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def build(account: Account, base_url: str) -> SdkTransport:
                 await entra.aclose()
 
     return SdkTransport(
-        through(client),
+        asking(client),
         close,
         {"api-key": account.api_key} if account.api_key else {},
         provider=account.name,

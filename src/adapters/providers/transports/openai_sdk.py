@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
 from hexgate.adapters.providers.account import Account
-from hexgate.adapters.providers.transports.sdk import Ask, SdkTransport, http_client, quiet
-from hexgate.adapters.providers.wire import WireRequest
+from hexgate.adapters.providers.transports.sdk import Ask, SdkTransport, http_client, quiet, through
 
 if TYPE_CHECKING:
-    import httpx2
     from openai import AsyncOpenAI
 
 # The SDK insists on a key; what is sent is what the transport says.
@@ -33,7 +32,7 @@ def build(account: Account, base_url: str) -> SdkTransport:
     if account.organization:
         headers["OpenAI-Organization"] = account.organization
     return SdkTransport(
-        through(client),
+        asking(client),
         client.close,
         headers,
         provider=account.name,
@@ -41,31 +40,10 @@ def build(account: Account, base_url: str) -> SdkTransport:
     )
 
 
-def through(client: AsyncOpenAI) -> Ask:
-    """Requests by the SDK's own method for those that it has no types for."""
+def asking(client: AsyncOpenAI) -> Ask:
+    """Requests through this client, whichever service it is for."""
     import httpx2
     from openai import AsyncStream
 
-    async def ask(request: WireRequest, limits: httpx2.Timeout) -> httpx2.Response:
-        response: object
-        if request.method == "GET":
-            response = await client.get(
-                request.path,
-                cast_to=httpx2.Response,
-                options={"timeout": limits},
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
-        else:
-            response = await client.post(
-                request.path,
-                cast_to=httpx2.Response,
-                body=request.payload,
-                options={"timeout": limits},
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
-        # Asked for an httpx2.Response, the SDK returns it unread, whatever its overloads say.
-        return cast("httpx2.Response", response)
-
-    return ask
+    raw = {"cast_to": httpx2.Response, "stream": True, "stream_cls": AsyncStream[object]}
+    return through(partial(client.get, **raw), partial(client.post, **raw))

@@ -9,6 +9,7 @@ from typing import assert_never
 from hexgate.adapters.providers.documents import text_of
 from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.system import in_front
 from hexgate.domain.chat import (
     CacheMark,
     FileId,
@@ -53,22 +54,8 @@ class Translator:
 
     def system(self, messages: Sequence[Message]) -> list[Json]:
         """The system messages as text blocks. They lead the conversation wherever they stood."""
-        blocks: list[Json] = []
-        talked = False
-        for i, message in enumerate(messages):
-            at = f"spec.messages[{i}]"
-            if message.role is not Role.SYSTEM:
-                talked = True
-                continue
-            if talked:
-                said = "a system message after the first turn was moved to the front"
-                self._lacking.warn("SYSTEM_MOVED", said, at)
-            for j, part in enumerate(message.parts):
-                if isinstance(part, Text):
-                    blocks += self._text(part, f"{at}.parts[{j}]")
-                else:
-                    self._lacking.refuse(f"{at}.parts[{j}]", "system messages other than text")
-        return blocks
+        texts = in_front(messages, self._lacking)
+        return [block for part, at in texts for block in self._text(part, at)]
 
     def turns(self, messages: Sequence[Message]) -> list[JsonObject]:
         """Alternating turns: messages of one side that follow each other become one turn.

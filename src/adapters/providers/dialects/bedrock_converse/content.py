@@ -11,6 +11,7 @@ from hexgate.adapters.providers.dialects.bedrock_converse.media import Shelf
 from hexgate.adapters.providers.dialects.bedrock_converse.models import Cache, Family
 from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.system import in_front
 from hexgate.domain.chat import (
     CacheMark,
     Media,
@@ -83,22 +84,8 @@ class Translator:
 
     def _system(self, messages: Sequence[Message]) -> list[Group]:
         """The system messages. They lead the conversation wherever they stood."""
-        groups: list[Group] = []
-        talked = False
-        for i, message in enumerate(messages):
-            at = f"spec.messages[{i}]"
-            if message.role is not Role.SYSTEM:
-                talked = True
-                continue
-            if talked:
-                said = "a system message after the first turn was moved to the front"
-                self._lacking.warn("SYSTEM_MOVED", said, at)
-            for j, part in enumerate(message.parts):
-                if isinstance(part, Text):
-                    groups += self._text(part, f"{at}.parts[{j}]")
-                else:
-                    self._lacking.refuse(f"{at}.parts[{j}]", "system messages other than text")
-        return groups
+        texts = in_front(messages, self._lacking)
+        return [group for part, at in texts for group in self._text(part, at)]
 
     def _turns(self, messages: Sequence[Message]) -> list[Turn]:
         """Messages of one side that follow each other become one turn."""
