@@ -108,6 +108,11 @@ def timed_out(provider: str, phase: str) -> TimedOut:
     return TimedOut(text, metadata={"provider": provider, "phase": phase})
 
 
+def bad(provider: str, what: str) -> BadResponse:
+    """The answer makes no sense. `what` completes "<provider> ..." and holds nothing of it."""
+    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
+
+
 def too_large(provider: str) -> BadResponse:
     """The answer's body is above the configured bound."""
     text = f"{provider} sent a larger body than the gateway accepts; see max_body_bytes"

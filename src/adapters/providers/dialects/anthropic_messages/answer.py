@@ -15,12 +15,11 @@ from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
     FaultBody,
     Message,
 )
-from hexgate.adapters.providers.failures import word
+from hexgate.adapters.providers.failures import bad, word
 from hexgate.adapters.providers.lenient import UNSAID
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Warned
 from hexgate.domain.chat import Part, Reasoning, Text, ToolCall
-from hexgate.domain.errors import BadResponse
 from hexgate.domain.usage import Usage
 
 Counts: TypeAlias = Mapping[str, msgspec.Raw]
@@ -182,11 +181,6 @@ def arguments(provider: str, block: Block) -> str:
     except UnicodeDecodeError:
         raise bad(provider, "sent arguments of a tool call that are no text") from None
     return "{}" if written == "null" else written
-
-
-def bad(provider: str, what: str) -> BadResponse:
-    """An answer that makes no sense."""
-    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
 
 
 def empty(made: Part) -> bool:

@@ -30,6 +30,7 @@ from hexgate.adapters.providers.dialects.anthropic_messages.structs import (
     Start,
     Typed,
 )
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lenient import UNSAID
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader
@@ -95,7 +96,7 @@ class _Answer:
     def end(self) -> None:
         """See Machine."""
         if not self._done:
-            raise answer.bad(self._provider, "ended its stream without message_stop")
+            raise bad(self._provider, "ended its stream without message_stop")
 
     def _message_start(self, payload: bytes) -> None:
         if self._model is not None:
@@ -224,7 +225,7 @@ class _Answer:
             raise self._senseless() from broken
 
     def _senseless(self) -> Exception:
-        return answer.bad(self._provider, "sent an event that makes no sense")
+        return bad(self._provider, "sent an event that makes no sense")
 
     def _disorder(self, event: str) -> Exception:
-        return answer.bad(self._provider, f"sent {event} out of order")
+        return bad(self._provider, f"sent {event} out of order")

@@ -8,7 +8,6 @@ import binascii
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.bedrock_converse.errors import bad
 from hexgate.adapters.providers.dialects.bedrock_converse.structs import (
     Block,
     Body,
@@ -18,7 +17,7 @@ from hexgate.adapters.providers.dialects.bedrock_converse.structs import (
 )
 from hexgate.adapters.providers.dialects.bedrock_converse.structs import Reasoning as WireReasoning
 from hexgate.adapters.providers.dialects.bedrock_converse.structs import Usage as WireUsage
-from hexgate.adapters.providers.failures import word
+from hexgate.adapters.providers.failures import bad, word
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Warned
 from hexgate.domain.chat import Part, Reasoning, Text, ToolCall

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.bedrock_converse.errors import bad
 from hexgate.adapters.providers.dialects.bedrock_converse.models import bare
 from hexgate.adapters.providers.dialects.bedrock_converse.request import path
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.domain.call import EmbedCall

@@ -19,7 +19,6 @@ from hexgate.adapters.providers.failures import (
 )
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.errors import (
-    BadResponse,
     CredentialRejected,
     GatewayError,
     ModelGone,
@@ -99,11 +98,6 @@ def from_message(provider: str, message: Message) -> GatewayError:
     said = _said(_fault(message.payload)) or headers.get(":error-message", "").casefold()
     known = _known(provider, code, said, 0, {})
     return known or unserved(ProviderFailed, provider, "reported an error in its stream", code=code)
-
-
-def bad(provider: str, what: str) -> BadResponse:
-    """An answer that makes no sense."""
-    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
 
 
 def _known(

@@ -17,7 +17,7 @@ import msgspec
 
 from hexgate.adapters.framing.eventstream import EventStreamReader, Message
 from hexgate.adapters.providers.dialects.bedrock_converse import answer
-from hexgate.adapters.providers.dialects.bedrock_converse.errors import bad, from_message
+from hexgate.adapters.providers.dialects.bedrock_converse.errors import from_message
 from hexgate.adapters.providers.dialects.bedrock_converse.structs import (
     BlockDelta,
     BlockStart,
@@ -28,6 +28,7 @@ from hexgate.adapters.providers.dialects.bedrock_converse.structs import (
     Start,
     Stop,
 )
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lenient import UNSAID, value
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.cohere_chat.errors import TRACE, bad, from_end
+from hexgate.adapters.providers.dialects.cohere_chat.errors import TRACE, from_end
 from hexgate.adapters.providers.dialects.cohere_chat.structs import Body, Content, Logprobs, Message
 from hexgate.adapters.providers.dialects.cohere_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lenient import fields
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob

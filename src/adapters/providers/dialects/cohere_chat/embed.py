@@ -13,8 +13,8 @@ import msgspec
 
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.cohere_chat.answer import count
-from hexgate.adapters.providers.dialects.cohere_chat.errors import bad
 from hexgate.adapters.providers.dialects.cohere_chat.structs import Vectors
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.domain.call import EmbedCall

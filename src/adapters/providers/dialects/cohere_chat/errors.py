@@ -9,7 +9,6 @@ from hexgate.adapters.providers.dialects.cohere_chat.structs import Fault
 from hexgate.adapters.providers.failures import by_status, invalid, too_long, unserved, word
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.errors import (
-    BadResponse,
     ContentFiltered,
     GatewayError,
     ProviderFailed,
@@ -62,11 +61,6 @@ def from_end(provider: str, reason: str, said: str = "") -> GatewayError:
         return unserved(TimedOut, provider, "did not finish its answer in time", code=reason)
     what = "reported an error in its answer"
     return unserved(ProviderFailed, provider, what, code=word(reason))
-
-
-def bad(provider: str, what: str) -> BadResponse:
-    """An answer that makes no sense."""
-    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
 
 
 def _too_many(provider: str, said: str, status: int) -> GatewayError | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-import msgspec
-
 from hexgate.adapters.providers.dialects.cohere_chat.messages import Messages
 from hexgate.adapters.providers.dialects.cohere_chat.models import Rules
 from hexgate.adapters.providers.dialects.cohere_chat.models import rules as family
@@ -14,6 +12,7 @@ from hexgate.adapters.providers.dialects.cohere_chat.params import sample
 from hexgate.adapters.providers.dialects.cohere_chat.thinking import think
 from hexgate.adapters.providers.extras import pass_through
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.schemas import schema_object
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
 from hexgate.domain.json import JsonObject
@@ -23,7 +22,6 @@ PATH = "/v2/chat"
 # What the gateway answers for, or bounds the price by. Nothing else changes the price: `priority`
 # is a place in the queue.
 OWNED = frozenset({"model", "messages", "stream", "max_tokens"})
-_OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -84,7 +82,7 @@ def _tool(path: str, tool: Tool, lacking: Lacking) -> JsonObject:
     parameters: JsonObject = {"type": "object", "properties": {}}  # a tool must have some
     if tool.schema_json:
         path = f"{path}.parameters_schema_json"
-        parameters = _schema(path, tool.schema_json, lacking)
+        parameters = schema_object(path, tool.schema_json, lacking)
     function["parameters"] = parameters
     return {"type": "function", "function": function}
 
@@ -98,14 +96,6 @@ def _strict(payload: JsonObject, offered: list[tuple[int, Tool]], lacking: Lacki
         lacking.drop(f"spec.tools[{strict[0]}].strict", "strict tools beside others")
 
 
-def _schema(path: str, text: str, lacking: Lacking) -> JsonObject:
-    try:
-        return _OBJECT.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        lacking.refuse(path, "a schema that is not a JSON object as RFC 8259 has it")
-        return {}
-
-
 def _output(payload: JsonObject, spec: Spec, rules: Rules, lacking: Lacking) -> None:
     match spec.output:
         case PlainText():
@@ -115,7 +105,7 @@ def _output(payload: JsonObject, spec: Spec, rules: Rules, lacking: Lacking) -> 
         case SchemaJson(_, schema):
             # Decoding is always constrained, so `strict` asks for nothing more.
             field = "spec.output.json_schema"
-            shape = _schema(f"{field}.schema_json", schema, lacking)
+            shape = schema_object(f"{field}.schema_json", schema, lacking)
         case _:
             assert_never(spec.output)
     if not rules.json:

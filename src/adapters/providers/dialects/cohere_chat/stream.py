@@ -15,7 +15,7 @@ import msgspec
 from hexgate.adapters.framing.sse import SseReader
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.cohere_chat import answer
-from hexgate.adapters.providers.dialects.cohere_chat.errors import bad, from_end
+from hexgate.adapters.providers.dialects.cohere_chat.errors import from_end
 from hexgate.adapters.providers.dialects.cohere_chat.structs import (
     Content,
     Delta,
@@ -24,6 +24,7 @@ from hexgate.adapters.providers.dialects.cohere_chat.structs import (
     Piece,
     ToolCall,
 )
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader
 from hexgate.domain.answer import Finished

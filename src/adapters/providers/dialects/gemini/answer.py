@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.gemini.errors import bad, from_event
+from hexgate.adapters.providers.dialects.gemini.errors import from_event
 from hexgate.adapters.providers.dialects.gemini.structs import (
     Blob,
     Body,
@@ -19,7 +19,7 @@ from hexgate.adapters.providers.dialects.gemini.structs import (
     Logprobs,
 )
 from hexgate.adapters.providers.dialects.gemini.structs import Usage as WireUsage
-from hexgate.adapters.providers.failures import invalid, word
+from hexgate.adapters.providers.failures import bad, invalid, word
 from hexgate.adapters.providers.lenient import UNSAID
 from hexgate.domain.answer import Finish, Logprob, Warned
 from hexgate.domain.chat import FileId, Inline, Media, ToolCall

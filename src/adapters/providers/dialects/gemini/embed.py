@@ -10,9 +10,9 @@ import msgspec
 
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.gemini.answer import counts
-from hexgate.adapters.providers.dialects.gemini.errors import bad
 from hexgate.adapters.providers.dialects.gemini.hosts import DEVELOPER, bare, vertex
 from hexgate.adapters.providers.dialects.gemini.structs import Values, Vectors
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.domain.call import EmbedCall

@@ -11,6 +11,7 @@ import msgspec
 
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.failures import (
+    bad,
     by_status,
     invalid,
     retry_after_s,
@@ -20,7 +21,6 @@ from hexgate.adapters.providers.failures import (
 )
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.errors import (
-    BadResponse,
     ContentFiltered,
     CredentialRejected,
     GatewayError,
@@ -111,11 +111,6 @@ def from_event(provider: str, raw: msgspec.Raw) -> GatewayError:
     if status:
         return by_status(provider, status, {}, code=code)
     return unserved(ProviderFailed, provider, "reported an error in its answer", code=code)
-
-
-def bad(provider: str, what: str) -> BadResponse:
-    """An answer that makes no sense."""
-    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
 
 
 def filtered(provider: str, code: str) -> ContentFiltered:

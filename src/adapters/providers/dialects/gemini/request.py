@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import msgspec
-
 from hexgate.adapters.providers.dialects.gemini.contents import Contents, unsigned
 from hexgate.adapters.providers.dialects.gemini.extend import extend
 from hexgate.adapters.providers.dialects.gemini.hosts import Host
@@ -13,6 +11,7 @@ from hexgate.adapters.providers.dialects.gemini.models import Rules
 from hexgate.adapters.providers.dialects.gemini.models import rules as family
 from hexgate.adapters.providers.dialects.gemini.thinking import think
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.schemas import schema_object
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
 from hexgate.domain.json import Json, JsonObject
@@ -30,7 +29,6 @@ from hexgate.domain.spec import (
 _MOST_STOPS, _SEEDS = 5, 1 << 31
 _JSON = "application/json"
 _MODES = {ToolMode.AUTO: "AUTO", ToolMode.NONE: "NONE", ToolMode.REQUIRED: "ANY"}
-_OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 
 
 def build(call: ChatCall, provider: str, host: Host, *, stream: bool) -> WireRequest:
@@ -109,16 +107,8 @@ def _tool(path: str, tool: Tool, lacking: Lacking) -> JsonObject:
         made["description"] = tool.description
     if tool.schema_json:
         path = f"{path}.parameters_schema_json"
-        made["parametersJsonSchema"] = _schema(path, tool.schema_json, lacking)
+        made["parametersJsonSchema"] = schema_object(path, tool.schema_json, lacking)
     return made
-
-
-def _schema(path: str, text: str, lacking: Lacking) -> JsonObject:
-    try:
-        return _OBJECT.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        lacking.refuse(path, "a schema that is not a JSON object as RFC 8259 has it")
-        return {}
 
 
 def _sample(config: JsonObject, params: Params, known: Rules, lacking: Lacking) -> None:
@@ -176,6 +166,6 @@ def _shape(config: JsonObject, spec: Spec, known: Rules, lacking: Lacking, *, of
             pass
         case SchemaJson(_, schema):
             path = "spec.output.json_schema.schema_json"
-            config["responseJsonSchema"] = _schema(path, schema, lacking)
+            config["responseJsonSchema"] = schema_object(path, schema, lacking)
         case _:
             assert_never(spec.output)

@@ -13,11 +13,11 @@ import msgspec
 
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.gemini import answer
-from hexgate.adapters.providers.dialects.gemini.errors import bad, filtered
+from hexgate.adapters.providers.dialects.gemini.errors import filtered
 from hexgate.adapters.providers.dialects.gemini.frames import Frames
 from hexgate.adapters.providers.dialects.gemini.structs import Body, Candidate, Part
 from hexgate.adapters.providers.dialects.gemini.structs import Usage as WireUsage
-from hexgate.adapters.providers.failures import word
+from hexgate.adapters.providers.failures import bad, word
 from hexgate.adapters.providers.lenient import UNSAID
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader

@@ -7,7 +7,7 @@ import hashlib
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.ollama_chat.errors import bad, from_line
+from hexgate.adapters.providers.dialects.ollama_chat.errors import from_line
 from hexgate.adapters.providers.dialects.ollama_chat.structs import (
     Aside,
     Body,
@@ -15,6 +15,7 @@ from hexgate.adapters.providers.dialects.ollama_chat.structs import (
     TokenLogprob,
 )
 from hexgate.adapters.providers.dialects.ollama_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob
 from hexgate.domain.chat import Part, Reasoning, Text, ToolCall

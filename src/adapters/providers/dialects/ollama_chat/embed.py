@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.ollama_chat.errors import bad, from_line
+from hexgate.adapters.providers.dialects.ollama_chat.errors import from_line
 from hexgate.adapters.providers.dialects.ollama_chat.structs import Vectors
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.domain.call import EmbedCall

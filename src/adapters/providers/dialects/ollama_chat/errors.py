@@ -8,7 +8,6 @@ from hexgate.adapters.providers.dialects.ollama_chat.structs import FaultBody
 from hexgate.adapters.providers.failures import by_status, too_long, unserved
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.errors import (
-    BadResponse,
     GatewayError,
     ModelGone,
     Overloaded,
@@ -42,11 +41,6 @@ def from_line(provider: str, said: str) -> GatewayError:
     if "server busy" in said.casefold():
         return unserved(Overloaded, provider, "is overloaded")
     return unserved(ProviderFailed, provider, "reported an error in its answer")
-
-
-def bad(provider: str, what: str) -> BadResponse:
-    """An answer that makes no sense."""
-    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
 
 
 def _known(provider: str, said: str, status: int) -> GatewayError | None:

@@ -6,8 +6,8 @@ from typing import assert_never
 
 from hexgate.adapters.providers.dialects.ollama_chat.messages import Messages
 from hexgate.adapters.providers.extras import merged, pass_through
-from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.schemas import schema_object
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
 from hexgate.domain.json import Json, JsonObject
@@ -108,15 +108,8 @@ def _tool(path: str, tool: Tool, lacking: Lacking) -> JsonObject:
     function: JsonObject = {"name": tool.name, "description": tool.description}
     if tool.schema_json:
         path = f"{path}.parameters_schema_json"
-        function["parameters"] = _schema(path, tool.schema_json, lacking)
+        function["parameters"] = schema_object(path, tool.schema_json, lacking)
     return {"type": "function", "function": function}
-
-
-def _schema(path: str, text: str, lacking: Lacking) -> JsonObject:
-    schema = json_object(text)
-    if schema is None:
-        lacking.refuse(path, "a schema that is not a JSON object as RFC 8259 has it")
-    return schema or {}
 
 
 def _output(payload: JsonObject, spec: Spec, lacking: Lacking) -> None:
@@ -128,7 +121,7 @@ def _output(payload: JsonObject, spec: Spec, lacking: Lacking) -> None:
         case SchemaJson(_, schema):
             # Decoding is always constrained, so `strict` asks for nothing more.
             path = "spec.output.json_schema.schema_json"
-            payload["format"] = _schema(path, schema, lacking)
+            payload["format"] = schema_object(path, schema, lacking)
         case _:
             assert_never(spec.output)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from hexgate.adapters.framing.ndjson import NdjsonReader
 from hexgate.adapters.providers import lenient
 from hexgate.adapters.providers.dialects.ollama_chat import answer
-from hexgate.adapters.providers.dialects.ollama_chat.errors import bad
 from hexgate.adapters.providers.dialects.ollama_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader
 from hexgate.domain.answer import Finished

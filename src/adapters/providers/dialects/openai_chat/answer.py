@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import msgspec
 
-from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event, request_id
+from hexgate.adapters.providers.dialects.openai_chat.errors import from_event, request_id
 from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Body,
     Choice,
@@ -19,6 +19,7 @@ from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Words,
 )
 from hexgate.adapters.providers.dialects.openai_chat.structs import ToolCall as WireCall
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lenient import fields, number
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hexgate.adapters.providers.dialects.openai_chat import answer
-from hexgate.adapters.providers.dialects.openai_chat.errors import bad
 from hexgate.adapters.providers.dialects.openai_chat.structs import Body
 from hexgate.adapters.providers.dialects.openai_chat.structs import ToolCall as Fragment
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.parts import Parts
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from hexgate.adapters.providers.dialects.openai_chat.azure import Deployments
-from hexgate.adapters.providers.dialects.openai_chat.errors import bad, from_event
+from hexgate.adapters.providers.dialects.openai_chat.errors import from_event
 from hexgate.adapters.providers.dialects.openai_chat.quirks import OPENAI, Quirks, azure
 from hexgate.adapters.providers.dialects.openai_chat.structs import Fault
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.adapters.providers.lenient import fields, number
 from hexgate.adapters.providers.wire import WireRequest, WireResponse

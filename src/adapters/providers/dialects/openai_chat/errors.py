@@ -18,7 +18,6 @@ from hexgate.adapters.providers.failures import (
 from hexgate.adapters.providers.lenient import fields
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.errors import (
-    BadResponse,
     ContentFiltered,
     CredentialRejected,
     GatewayError,
@@ -106,11 +105,6 @@ def from_event(provider: str, fault: Fault | str) -> GatewayError:
 def request_id(headers: Mapping[str, str]) -> str:
     """The provider's own, or empty. Azure has one more, by which its support finds the request."""
     return headers.get("apim-request-id") or headers.get("x-request-id", "")
-
-
-def bad(provider: str, what: str) -> BadResponse:
-    """An answer that makes no sense."""
-    return BadResponse(f"{provider} {what}", metadata={"provider": provider})
 
 
 def _known(

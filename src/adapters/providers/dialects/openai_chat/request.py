@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-import msgspec
-
 from hexgate.adapters.providers.dialects.openai_chat.effort import level
 from hexgate.adapters.providers.dialects.openai_chat.messages import Messages
 from hexgate.adapters.providers.dialects.openai_chat.models import Rules, Sampling
@@ -14,6 +12,7 @@ from hexgate.adapters.providers.dialects.openai_chat.models import rules as fami
 from hexgate.adapters.providers.dialects.openai_chat.quirks import Quirks
 from hexgate.adapters.providers.extras import pass_through
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.schemas import schema_object
 from hexgate.adapters.providers.wire import WireRequest
 from hexgate.domain.call import ChatCall
 from hexgate.domain.json import Json, JsonObject
@@ -68,7 +67,6 @@ PRICED = frozenset(
         "provider",
     }
 )
-_OBJECT: msgspec.json.Decoder[JsonObject] = msgspec.json.Decoder(dict)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -178,18 +176,10 @@ def _tool(path: str, tool: Tool, lacking: Lacking) -> JsonObject:
         function["description"] = tool.description
     if tool.schema_json:
         path = f"{path}.parameters_schema_json"
-        function["parameters"] = _schema(path, tool.schema_json, lacking)
+        function["parameters"] = schema_object(path, tool.schema_json, lacking)
     if tool.strict:
         function["strict"] = True
     return {"type": "function", "function": function}
-
-
-def _schema(path: str, text: str, lacking: Lacking) -> JsonObject:
-    try:
-        return _OBJECT.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        lacking.refuse(path, "a schema that is not a JSON object as RFC 8259 has it")
-        return {}
 
 
 def _choice(choice: ToolChoice, quirks: Quirks) -> Json:
@@ -217,7 +207,7 @@ def _output(payload: JsonObject, spec: Spec, rules: Rules, lacking: Lacking) -> 
                 lacking.refuse("spec.output.json_schema", "answers that conform to a schema")
             shape: JsonObject = {
                 "name": _NO_NAME.sub("_", name)[:64] or "answer",  # required, a mere label
-                "schema": _schema("spec.output.json_schema.schema_json", schema, lacking),
+                "schema": schema_object("spec.output.json_schema.schema_json", schema, lacking),
             }
             if strict:
                 shape["strict"] = True

@@ -11,13 +11,13 @@ from __future__ import annotations
 from hexgate.adapters.framing.sse import SseReader
 from hexgate.adapters.providers.dialects.openai_chat import answer
 from hexgate.adapters.providers.dialects.openai_chat.calls import Calls
-from hexgate.adapters.providers.dialects.openai_chat.errors import bad
 from hexgate.adapters.providers.dialects.openai_chat.structs import (
     Body,
     Choice,
     TokenLogprob,
     Words,
 )
+from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lenient import fields
 from hexgate.adapters.providers.parts import Parts
 from hexgate.adapters.providers.reading import EventReader
