@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -113,3 +114,17 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     name: str = ""
+
+
+def linked(messages: Sequence[Message]) -> bool:
+    """Whether any of them, or a tool's result in them, holds a link."""
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, Media):
+                if isinstance(part.source, Link):
+                    return True
+            elif isinstance(part, ToolResult):
+                for inner in part.parts:
+                    if isinstance(inner, Media) and isinstance(inner.source, Link):
+                        return True
+    return False

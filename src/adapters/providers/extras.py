@@ -27,8 +27,11 @@ def pass_through(
     written in Go do not tell `max_tokens` from `Max_Tokens`. What replaces something that the
     request says as well is passed with a warning, too.
     """
+    options = call.spec.provider_options.get(provider)
+    if not options:
+        return
     owned, priced = frozenset(map(str.casefold, owned)), frozenset(map(str.casefold, priced))
-    for key, value in call.spec.provider_options.get(provider, {}).items():
+    for key, value in options.items():
         path = f"spec.provider_options.{provider}.{key}"
         if key.casefold() in owned:
             lacking.refuse(path, f"setting {key} here: the gateway sets it from the request")

@@ -24,6 +24,7 @@ from hexgate.adapters.providers.wire import (
 )
 from hexgate.domain.answer import OUTPUT, Chunk, Completion, Finished, Warned
 from hexgate.domain.call import Call, ChatCall, EmbedCall, Timeouts
+from hexgate.domain.chat import linked
 from hexgate.domain.embed import Embedded
 from hexgate.domain.errors import (
     BadResponse,
@@ -68,7 +69,9 @@ class WiredProvider:
 
     async def complete(self, call: ChatCall) -> Completion:
         """See Provider."""
-        call, dialect = await self._inlined(call), self._for(call.model)
+        if self._inlining is not None and linked(call.spec.messages):
+            call = await self._inlining.inlined(call, self._for(call.model).fetches)
+        dialect = self._for(call.model)
         request = dialect.request(call, stream=False)
         response = await self._answered(request, call, call.timeouts)
         answer = dialect.completion(response)
@@ -82,7 +85,9 @@ class WiredProvider:
 
     async def open(self, call: ChatCall) -> WiredStream:
         """See Provider. Whatever comes before the first output is kept and delivered first."""
-        call, dialect = await self._inlined(call), self._for(call.model)
+        if self._inlining is not None and linked(call.spec.messages):
+            call = await self._inlining.inlined(call, self._for(call.model).fetches)
+        dialect = self._for(call.model)
         request = dialect.request(call, stream=True)
         started = self._monotonic()
         wire = await self._transport.open(request, call.timeouts)
@@ -163,11 +168,6 @@ class WiredProvider:
         if not 200 <= response.status < 300:
             raise self._refusal(response, call)
         return response
-
-    async def _inlined(self, call: ChatCall) -> ChatCall:
-        if self._inlining is None:
-            return call
-        return await self._inlining.inlined(call, self._for(call.model).fetches)
 
     def rate_limits(self, model: str) -> RateLimits | None:
         """What the provider said of its limits with the latest answer of this model, if anything.
