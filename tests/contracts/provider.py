@@ -37,7 +37,7 @@ class ProviderContract(abc.ABC):
     fails: ClassVar[bool] = True
     truncates: ClassVar[bool] = True  # the wire has a terminal marker that can be missing
     stalls: ClassVar[bool] = True
-    embeds: ClassVar[bool] = True
+    embeds: bool = True
 
     @abc.abstractmethod
     def make(self) -> Provider:

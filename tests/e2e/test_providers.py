@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -34,11 +34,18 @@ TOOLS = (
 
 
 class Aimed:
-    """A provider that is always asked for one model: the contract's calls name none."""
+    """A provider that is always asked for one model: the contract's calls name none.
 
-    def __init__(self, inner: Provider, model: str) -> None:
+    Where embedding models go by names of their own, `vectors` is one, and `fail` makes it go wrong.
+    """
+
+    def __init__(
+        self, inner: Provider, model: str, vectors: str, fail: Callable[[str], None]
+    ) -> None:
         self._inner = inner
         self._model = model
+        self._vectors = vectors
+        self._fail = fail
 
     def _to(self, asked: ChatCall) -> ChatCall:
         hop = Hop(provider="fake", model=self._model, max_output_tokens=asked.max_output_tokens)
@@ -51,14 +58,17 @@ class Aimed:
         return await self._inner.open(self._to(asked))
 
     async def embed(self, asked: EmbedCall) -> Embedded:
-        return await self._inner.embed(asked)
+        model = self._vectors or self._model
+        if self._vectors and self._model.startswith("fault-"):
+            self._fail(self._model.removeprefix("fault-"))
+        hop = Hop(provider="fake", model=model, max_output_tokens=0)
+        return await self._inner.embed(replace(asked, model=model, hops=(hop,)))
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=str)
 class SimulatedContract(ProviderContract):
     """The suite over the simulator; subclasses say what is asked and what stands around."""
 
-    embeds = False
     model: ClassVar[str] = "sim-story"
 
     @pytest.fixture(autouse=True)
@@ -66,6 +76,8 @@ class SimulatedContract(ProviderContract):
         async with Simulator(hang_s=30) as simulator, wired(wire, simulator) as provider:
             self.simulator = simulator
             self.provider = provider
+            self.embeds = wire.kind != "anthropic"
+            self.vectors = "amazon.titan-embed-text-v2:0" if wire.kind == "bedrock" else ""
             yield
 
     def around(self, provider: Provider) -> Provider:
@@ -73,7 +85,8 @@ class SimulatedContract(ProviderContract):
         return provider
 
     def aimed(self, model: str) -> Provider:
-        return Aimed(self.around(self.provider), model)
+        provider = self.around(self.provider)
+        return Aimed(provider, model, self.vectors, lambda name: self.simulator.script([name]))
 
     def make(self) -> Provider:
         return self.aimed(self.model)

@@ -33,6 +33,7 @@ class Route:
     method: str
     pattern: re.Pattern[str]
     say: Callable[[Visit], bytes] | None = None
+    fails: bool = False  # what is said can go wrong as answers can
 
 
 def answers(path: str) -> Route:
@@ -43,6 +44,11 @@ def answers(path: str) -> Route:
 def gives(method: str, path: str, say: Callable[[Visit], bytes]) -> Route:
     """`say` has what this path, a pattern, gives."""
     return Route(method, re.compile(path), say)
+
+
+def embeds(path: str, say: Callable[[Visit], bytes]) -> Route:
+    """`say` has the vectors that a POST to this path, a pattern, gives."""
+    return Route("POST", re.compile(path), say, fails=True)
 
 
 def find(routes: Sequence[Route], method: str, path: str) -> tuple[Route | None, Mapping[str, str]]:

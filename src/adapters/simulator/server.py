@@ -238,6 +238,8 @@ class Simulator:
             visit = Visit(request.method, path, body, headers, request.query, names)
             if route.say is None:
                 return await self._answer(request, wire, wire.read(visit, origin), origin)
+            if route.fails:
+                return await self._vectors(request, wire, route.say(visit), visit, origin)
             return _json(Error(200, route.say(visit), wire.headers(None, origin)))
         except Refused as refused:
             return _json(wire.error(refused, origin))
@@ -278,6 +280,22 @@ class Simulator:
         )
         return await self._sender.send(request, out)
 
+    async def _vectors(
+        self, request: web.Request, wire: Wire, body: bytes, visit: Visit, origin: Origin
+    ) -> web.StreamResponse:
+        plan = self._plan(_model(visit))
+        refusal = spoil.refusal(plan.fault, origin.now, stream=False)
+        if refusal is not None:
+            raise refusal
+        out = Outgoing(
+            wire=wire,
+            headers=wire.headers(None, origin),
+            script=spoil.scripted(spoil.halves(body), plan, wire, stream=False),
+            stream=False,
+            fault=plan.fault,
+        )
+        return await self._sender.send(request, out)
+
     def _plan(self, model: str) -> Plan:
         if self._script:
             return self._script.popleft()
@@ -290,6 +308,13 @@ class Simulator:
     def _left(self, request: web.Request) -> None:
         if not self._stopping:
             _push(self._disconnects, Disconnect(request.path, self._clock.monotonic()))
+
+
+def _model(visit: Visit) -> str:
+    """The model of a request for vectors: in the path, or in the body."""
+    body = _parsed(visit.body)
+    named = visit.names.get("model") or (body.get("model") if isinstance(body, dict) else "")
+    return named if isinstance(named, str) else ""
 
 
 def _push(queue: asyncio.Queue[T], item: T) -> None:

@@ -12,7 +12,7 @@ from hexgate.adapters.simulator.azure.filters import Filtered, results
 from hexgate.adapters.simulator.openai import reading, vectors
 from hexgate.adapters.simulator.openai.answers import dumped
 from hexgate.adapters.simulator.openai.wire import OpenAI
-from hexgate.adapters.simulator.routes import Visit, answers, gives
+from hexgate.adapters.simulator.routes import Visit, answers, embeds, gives
 from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wrong
 from hexgate.domain.json import JsonObject
 
@@ -64,8 +64,8 @@ class Azure(OpenAI):
         self.routes = (
             answers(f"{_DEPLOYMENT}/chat/completions"),
             answers("/openai/v1/chat/completions"),
-            gives("POST", f"{_DEPLOYMENT}/embeddings", self.embedded),
-            gives("POST", "/openai/v1/embeddings", self.embedded),
+            embeds(f"{_DEPLOYMENT}/embeddings", self.embedded),
+            embeds("/openai/v1/embeddings", self.embedded),
             gives("GET", "/openai/models", self.models),
             gives("GET", "/openai/v1/models", lambda _visit: self.listing()),
         )

@@ -13,7 +13,7 @@ from hexgate.adapters.simulator.cohere import requests as wire
 from hexgate.adapters.simulator.cohere.answers import Chat, dumped, event, identifier
 from hexgate.adapters.simulator.cohere.vectors import embed
 from hexgate.adapters.simulator.memory import Cached, Memory
-from hexgate.adapters.simulator.routes import Visit, answers, gives
+from hexgate.adapters.simulator.routes import Visit, answers, embeds, gives
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
 
@@ -61,7 +61,7 @@ class Cohere:
     def __init__(self) -> None:
         self.routes = (
             answers("/v2/chat"),
-            gives("POST", "/v2/embed", lambda visit: embed(visit.body)),
+            embeds("/v2/embed", lambda visit: embed(visit.body)),
             gives("POST", "/v1/tokenize", lambda visit: self.tokenize(visit.body)),
             gives("GET", "/v1/models", lambda visit: self.listing(visit.query)),
             gives(

@@ -10,7 +10,7 @@ from hexgate.adapters.simulator.gemini import requests as wire
 from hexgate.adapters.simulator.gemini.answers import Chat, dumped
 from hexgate.adapters.simulator.gemini.checks import invalid
 from hexgate.adapters.simulator.gemini.wire import Google, exchange, page, streams
-from hexgate.adapters.simulator.routes import Visit, answers, gives
+from hexgate.adapters.simulator.routes import Visit, answers, embeds, gives
 from hexgate.adapters.simulator.vectors import DIMENSIONS, vector
 from hexgate.adapters.simulator.wire import Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
@@ -28,8 +28,8 @@ class Vertex(Google):
             answers(_MODEL + ":generateContent"),
             answers(_MODEL + ":streamGenerateContent"),
             gives("POST", _MODEL + ":countTokens", self.count),
-            gives("POST", _MODEL + ":predict", self.predict),
-            gives("POST", _MODEL + ":embedContent", self.embed),
+            embeds(_MODEL + ":predict", self.predict),
+            embeds(_MODEL + ":embedContent", self.embed),
             gives("GET", _ROOT, self.listing),
             gives("GET", _ROOT + "/(?P<model>[^/:]+)", self.listed),
         )

@@ -13,7 +13,7 @@ from hexgate.adapters.simulator.gemini.answers import Chat, dumped, event
 from hexgate.adapters.simulator.gemini.checks import invalid
 from hexgate.adapters.simulator.gemini.refusals import error_body, status_of
 from hexgate.adapters.simulator.memory import Cached, Memory
-from hexgate.adapters.simulator.routes import Visit, answers, gives
+from hexgate.adapters.simulator.routes import Visit, answers, embeds, gives
 from hexgate.adapters.simulator.vectors import DIMENSIONS, vector
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
@@ -96,8 +96,8 @@ class Gemini(Google):
             answers(model + ":generateContent"),
             answers(model + _STREAM),
             gives("POST", model + ":countTokens", self.count),
-            gives("POST", model + ":embedContent", self.embed),
-            gives("POST", model + ":batchEmbedContents", self.batch),
+            embeds(model + ":embedContent", self.embed),
+            embeds(model + ":batchEmbedContents", self.batch),
             gives("GET", "/v1beta/models", self.listing),
             gives("GET", model, lambda visit: dumped(_model(self.known(visit.names["model"])))),
         )

@@ -13,7 +13,7 @@ from hexgate.adapters.simulator.ollama import reading, vectors
 from hexgate.adapters.simulator.ollama import requests as wire
 from hexgate.adapters.simulator.ollama.answers import Chat, dumped
 from hexgate.adapters.simulator.problem import Problem, decoded
-from hexgate.adapters.simulator.routes import Visit, answers, gives
+from hexgate.adapters.simulator.routes import Visit, answers, embeds, gives
 from hexgate.adapters.simulator.wire import Error, Origin, Refused, Wrong
 from hexgate.domain.json import Json, JsonObject
 
@@ -51,7 +51,7 @@ class Ollama:
     def __init__(self) -> None:
         self.routes = (
             answers("/api/chat"),
-            gives("POST", "/api/embed", lambda visit: vectors.embedded(visit.body)),
+            embeds("/api/embed", lambda visit: vectors.embedded(visit.body)),
             gives("POST", "/api/show", lambda visit: self.show(visit.body)),
             gives("GET", "/api/tags", lambda _visit: self.tags()),
             gives("GET", "/api/ps", lambda _visit: self.running()),

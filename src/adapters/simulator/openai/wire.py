@@ -10,7 +10,7 @@ from hexgate.adapters.simulator.chat import Ask
 from hexgate.adapters.simulator.memory import Cached, Memory
 from hexgate.adapters.simulator.openai import reading, vectors
 from hexgate.adapters.simulator.openai.answers import Chat, dumped, event
-from hexgate.adapters.simulator.routes import Route, Visit, answers, gives
+from hexgate.adapters.simulator.routes import Route, Visit, answers, embeds, gives
 from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wrong
 from hexgate.domain.json import JsonObject
 
@@ -73,7 +73,7 @@ class OpenAI:
     def __init__(self) -> None:
         self.routes: Sequence[Route] = (
             answers("/v1/chat/completions"),
-            gives("POST", "/v1/embeddings", lambda visit: vectors.embedded(visit.body)),
+            embeds("/v1/embeddings", lambda visit: vectors.embedded(visit.body)),
             gives("GET", "/v1/models", lambda _visit: self.listing()),
             gives(
                 "GET", "/v1/models/(?P<model>.+)", lambda visit: self.listed(visit.names["model"])
