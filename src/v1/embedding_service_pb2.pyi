@@ -73,8 +73,8 @@ class EmbedRequest(_message.Message):
     model: _builtins.str
     """Alias or `provider/model`. Required: the gateway's default model is one that writes."""
     dimensions: _builtins.int
-    """Length of the vectors, 1 to 65,536. Unset is the model's own. A model that has but one length
-    answers with that, and a warning.
+    """Length of the vectors, 1 to 65,536. Unset is the model's own. Refused where a model has but one
+    length: vectors of another would be of no use.
     """
     purpose: Global___EmbedPurpose.ValueType
     """What the vectors are for. A model that makes no difference answers with a warning."""

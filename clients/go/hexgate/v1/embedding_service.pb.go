@@ -96,8 +96,8 @@ type EmbedRequest struct {
 	// One vector per input, in order; at most 2,000, with `dimensions` also at most 8,192,000
 	// numbers together.
 	Inputs []*EmbedInput `protobuf:"bytes,2,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// Length of the vectors, 1 to 65,536. Unset is the model's own. A model that has but one length
-	// answers with that, and a warning.
+	// Length of the vectors, 1 to 65,536. Unset is the model's own. Refused where a model has but one
+	// length: vectors of another would be of no use.
 	Dimensions *int32 `protobuf:"varint,3,opt,name=dimensions,proto3,oneof" json:"dimensions,omitempty"`
 	// What the vectors are for. A model that makes no difference answers with a warning.
 	Purpose EmbedPurpose `protobuf:"varint,4,opt,name=purpose,proto3,enum=hexgate.v1.EmbedPurpose" json:"purpose,omitempty"`

@@ -142,7 +142,7 @@ def _titan_text(spec: EmbedSpec, name: str, lacking: Lacking) -> list[JsonObject
         if spec.dimensions is not None:
             common["dimensions"] = spec.dimensions
     elif spec.dimensions is not None:
-        lacking.drop("dimensions", "choosing the length of vectors")
+        lacking.refuse("dimensions", "choosing the length of vectors")
     return [
         {"inputText": _only_text(parts, f"inputs[{i}]", lacking), **common}
         for i, parts in enumerate(spec.inputs)
@@ -181,7 +181,7 @@ def _cohere(spec: EmbedSpec, name: str, lacking: Lacking) -> list[JsonObject]:
     if spec.dimensions is not None and fourth:
         common["output_dimension"] = spec.dimensions
     elif spec.dimensions is not None:
-        lacking.drop("dimensions", "choosing the length of vectors")
+        lacking.refuse("dimensions", "choosing the length of vectors")
     if not any(isinstance(part, Media) for parts in spec.inputs for part in parts):
         texts: list[Json] = [
             _only_text(parts, f"inputs[{i}]", lacking) for i, parts in enumerate(spec.inputs)

@@ -64,7 +64,7 @@ class CohereEmbeddings:
         }
         if call.spec.dimensions is not None:
             if old:
-                lacking.drop("dimensions", "choosing the length of its vectors")
+                lacking.refuse("dimensions", "choosing the length of its vectors")
             else:
                 common["output_dimension"] = call.spec.dimensions
         for index, parts in enumerate(call.spec.inputs):

@@ -116,7 +116,7 @@ def _settings(call: EmbedCall, lacking: Lacking) -> JsonObject:
     if spec.purpose is not None:
         made["taskType"] = _PURPOSES[spec.purpose]
     if spec.dimensions is not None and bare(call.model).startswith(_FIXED):
-        lacking.drop("dimensions", "choosing the length of its vectors")
+        lacking.refuse("dimensions", "choosing the length of its vectors")
     elif spec.dimensions is not None:
         made["outputDimensionality"] = spec.dimensions
     return made

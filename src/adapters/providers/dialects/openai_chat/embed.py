@@ -96,7 +96,7 @@ class OpenAIEmbeddings:
             payload["encoding_format"] = "base64"
         if call.spec.dimensions is not None:
             if _FIXED_LENGTH in call.model or not self._quirks.dimensions:
-                lacking.drop("dimensions", "choosing the length of its vectors")
+                lacking.refuse("dimensions", "choosing the length of its vectors")
             else:
                 payload["dimensions"] = call.spec.dimensions
         if call.spec.purpose is not None:

@@ -44,9 +44,9 @@ def payloads(model: str, *inputs: EmbedInput, **spec: Any) -> list[Any]:
     return [request.payload for request in embed(model, *inputs, **spec)]
 
 
-def refused(model: str, *inputs: EmbedInput) -> list[str]:
+def refused(model: str, *inputs: EmbedInput, **fields: Any) -> list[str]:
     with pytest.raises(Unsupported) as caught:
-        embed(model, *inputs)
+        embed(model, *inputs, **fields)
     return [violation.field for violation in caught.value.violations]
 
 
@@ -66,10 +66,11 @@ def test_titan_takes_one_text_at_a_time() -> None:
     assert request.headers == {"Accept": "application/json"}
 
 
-def test_what_titan_lacks_is_dropped() -> None:
-    request = embed(TITAN, dimensions=256, purpose=Purpose.QUERY)[0]
-    assert [each.field for each in request.warnings] == ["purpose", "dimensions"]
+def test_what_titan_lacks_is_dropped_or_refused() -> None:
+    request = embed(TITAN, purpose=Purpose.QUERY)[0]
+    assert [each.field for each in request.warnings] == ["purpose"]
     assert request.payload == {"inputText": "a"}
+    assert refused(TITAN, dimensions=256) == ["dimensions"]
     assert refused(TITAN, (Text("a"), PNG)) == ["inputs[0].parts[1].media"]
 
 
@@ -137,7 +138,7 @@ def test_cohere_has_dimensions_and_mixed_inputs_from_the_fourth_on() -> None:
             ],
         }
     ]
-    assert [each.field for each in embed(COHERE, dimensions=512)[0].warnings] == ["dimensions"]
+    assert refused(COHERE, dimensions=512) == ["dimensions"]
 
 
 def test_cohere_before_that_takes_images_alone() -> None:

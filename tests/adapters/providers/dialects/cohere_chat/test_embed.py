@@ -98,9 +98,9 @@ def test_the_texts_of_one_input_are_one() -> None:
 def test_a_length_is_chosen_where_the_model_has_a_choice() -> None:
     (body,) = sent(ask(*texts("a"), dimensions=256))
     assert body["output_dimension"] == 256
-    (request,) = EMBED.requests(ask(*texts("a"), model=V3, dimensions=256))
-    assert "output_dimension" not in request.payload
-    assert [(w.code, w.field) for w in request.warnings] == [("PARAM_DROPPED", "dimensions")]
+    with pytest.raises(Unsupported) as caught:
+        EMBED.requests(ask(*texts("a"), model=V3, dimensions=256))
+    assert [each.field for each in caught.value.violations] == ["dimensions"]
 
 
 def test_newer_models_take_texts_and_images_together() -> None:

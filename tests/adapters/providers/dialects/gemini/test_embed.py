@@ -105,13 +105,14 @@ def test_every_purpose_has_a_word(purpose: Purpose) -> None:
     assert "taskType" in json.dumps(request.payload)
 
 
-def test_what_a_model_cannot_embed_is_refused_or_dropped() -> None:
+def test_what_a_model_cannot_embed_is_refused() -> None:
     for made in (GeminiEmbeddings("g"), VertexEmbeddings("v", "p", "l")):
         with pytest.raises(Unsupported) as caught:
             made.requests(embed(ONE, Text("a"), (Text("b"), PNG)))
         assert [each.field for each in caught.value.violations] == ["inputs[1].parts[1].media"]
-    (request,) = developer(embed("embedding-001", Text("a"), dimensions=3))
-    assert [warning.field for warning in request.warnings] == ["dimensions"]
+    with pytest.raises(Unsupported) as caught:
+        developer(embed("embedding-001", Text("a"), dimensions=3))
+    assert [each.field for each in caught.value.violations] == ["dimensions"]
 
 
 def read(*bodies: Any) -> Embedded:

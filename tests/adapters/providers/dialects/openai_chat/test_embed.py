@@ -81,13 +81,13 @@ def test_a_length_and_an_end_user_are_told() -> None:
     assert (payload["dimensions"], payload["user"]) == (256, "u-1")
 
 
-def test_what_the_wire_cannot_say_is_dropped_with_a_warning() -> None:
-    request = asked(WIRE, model="text-embedding-ada-002", dimensions=4, purpose=Purpose.QUERY)[0]
-    assert [(w.code, w.field) for w in request.warnings] == [
-        ("PARAM_DROPPED", "dimensions"),
-        ("PARAM_DROPPED", "purpose"),
-    ]
+def test_a_purpose_is_dropped_with_a_warning_and_a_length_that_cannot_be_had_refused() -> None:
+    request = asked(WIRE, model="text-embedding-ada-002", purpose=Purpose.QUERY)[0]
+    assert [(w.code, w.field) for w in request.warnings] == [("PARAM_DROPPED", "purpose")]
     assert set(request.payload) == {"model", "input", "encoding_format"}
+    with pytest.raises(Unsupported) as caught:
+        asked(WIRE, model="text-embedding-ada-002", dimensions=4)
+    assert [each.field for each in caught.value.violations] == ["dimensions"]
 
 
 def test_media_is_refused_by_its_place() -> None:
@@ -165,27 +165,24 @@ def test_an_error_with_a_good_status_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "path", "fields", "dropped"),
+    ("version", "path", "fields"),
     [
-        ("", "/openai/v1/embeddings", {"encoding_format", "dimensions"}, []),
+        ("", "/openai/v1/embeddings", {"encoding_format", "dimensions"}),
         (
             "2024-10-21",
             "/openai/deployments/my%2Fown%3F/embeddings?api-version=2024-10-21",
             {"encoding_format", "dimensions"},
-            [],
         ),
-        (
-            "2023-05-15",
-            "/openai/deployments/my%2Fown%3F/embeddings?api-version=2023-05-15",
-            set(),
-            ["dimensions"],
-        ),
+        ("2023-05-15", "/openai/deployments/my%2Fown%3F/embeddings?api-version=2023-05-15", set()),
     ],
 )
-def test_azure_has_its_own_paths_and_versions(
-    version: str, path: str, fields: set[str], dropped: list[str]
-) -> None:
-    request = asked(AzureEmbeddings("azure", version), model="my/own?", dimensions=8)[0]
+def test_azure_has_its_own_paths_and_versions(version: str, path: str, fields: set[str]) -> None:
+    length = 8 if "dimensions" in fields else None
+    request = asked(AzureEmbeddings("azure", version), model="my/own?", dimensions=length)[0]
     assert request.path == path
     assert set(request.payload) == {"model", "input", *fields}
-    assert [warning.field for warning in request.warnings] == dropped
+
+
+def test_old_versions_of_azure_know_no_lengths() -> None:
+    with pytest.raises(Unsupported):
+        asked(AzureEmbeddings("azure", "2023-05-15"), model="own", dimensions=8)

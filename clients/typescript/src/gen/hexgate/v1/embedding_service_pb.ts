@@ -44,8 +44,8 @@ export type EmbedRequest = Message<"hexgate.v1.EmbedRequest"> & {
   inputs: EmbedInput[];
 
   /**
-   * Length of the vectors, 1 to 65,536. Unset is the model's own. A model that has but one length
-   * answers with that, and a warning.
+   * Length of the vectors, 1 to 65,536. Unset is the model's own. Refused where a model has but one
+   * length: vectors of another would be of no use.
    *
    * @generated from field: optional int32 dimensions = 3;
    */
