@@ -143,6 +143,12 @@ async def seen(provider: Provider, call: ChatCall) -> None:
         assert hashlib.sha256(each.source.data).hexdigest()[:16] in said
 
 
+async def read(provider: Provider, call: ChatCall) -> None:
+    answer = await both(provider, call)
+    assert text_of(answer)
+    assert "PARAM_DROPPED" not in {w.code for w in answer.warnings}
+
+
 async def linked(provider: Provider, call: ChatCall) -> None:
     said = text_of(await both(provider, call))
     # Either the provider was given the link, or the bytes that the gateway fetched.
@@ -183,7 +189,8 @@ async def reasoning_returned(provider: Provider, call: ChatCall) -> None:
 
 async def foreign_reasoning(provider: Provider, call: ChatCall) -> None:
     answer = await both(provider, call)
-    assert text_of(answer)
+    assert text_of(answer) == "And the third?"
+    assert any(w.field.startswith("spec.messages[1].parts[0]") for w in answer.warnings)
 
 
 async def stopped(provider: Provider, call: ChatCall) -> None:

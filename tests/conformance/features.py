@@ -14,6 +14,7 @@ from hexgate.domain.chat import (
     Media,
     Message,
     Part,
+    Reasoning,
     Role,
     Text,
     ToolCall,
@@ -219,6 +220,15 @@ FEATURES = (
         checks.seen,
     ),
     Feature(
+        "text file",
+        "a text file",
+        asking(
+            (Text("This?"), Media("text/plain", Inline(b"The harbour."), "a.txt")),
+            model="sim-echo",
+        ),
+        checks.read,
+    ),
+    Feature(
         "JSON",
         "any JSON object",
         asking("Say it in JSON.", model="sim-json", output=AnyJson()),
@@ -241,6 +251,19 @@ FEATURES = (
         "its reasoning in the next turn",
         asking(model="sim-think", most=2000, thinking=THOUGHTFUL),
         checks.reasoning_returned,
+    ),
+    Feature(
+        "foreign reasoning",
+        "another vendor's reasoning, left out with a warning",
+        asking(
+            "And the third?",
+            model="sim-echo",
+            before=(
+                Message(Role.USER, (Text("One."),)),
+                Message(Role.ASSISTANT, (Reasoning("Hm.", b"sig", "elsewhere"), Text("Two."))),
+            ),
+        ),
+        checks.foreign_reasoning,
     ),
     Feature(
         "reasoning tokens",

@@ -11,8 +11,8 @@ from hexgate.domain.spec import OnUnsupported
 class Lacking:
     """Collects, for one request, everything that could not be said. Nothing is lost in silence.
 
-    Embeddings have no way to choose: what they are for is dropped with a warning, while their length
-    is no matter of taste and is refused.
+    Embeddings have no way to choose: what they are for is dropped with a warning, and their length,
+    without which they are of no use, is refused.
     """
 
     def __init__(self, call: Call) -> None:

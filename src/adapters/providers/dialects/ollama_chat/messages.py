@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import assert_never
 
+from hexgate.adapters.providers.documents import text_of
 from hexgate.adapters.providers.history import json_object
 from hexgate.adapters.providers.lacking import Lacking
 from hexgate.domain.chat import (
@@ -62,22 +63,25 @@ class Messages:
         out: list[JsonObject] = []
         for index, part in enumerate(parts):
             if isinstance(part, Media):
-                image = self._image(f"{path}.parts[{index}].media", part)
-                out.append({"role": "user", "content": "", "images": [image]})
+                out.append({"role": "user", **self._media(f"{path}.parts[{index}].media", part)})
             else:
                 out.append({"role": "user", "content": _joined((part,))})
         return out
 
-    def _image(self, path: str, media: Media) -> str:
+    def _media(self, path: str, media: Media) -> JsonObject:
+        """An image, or a document that is text."""
+        if media.filename:
+            what = "has no field for the name of a file; left out"
+            self._once("FIELD_DROPPED", what, f"{path}.filename")
         if not isinstance(media.source, Inline):
             self._lacking.refuse(path, "media by reference; send the bytes")
-            return ""
-        if not media.media_type.lower().startswith("image/"):
+        elif (text := text_of(media)) is not None:
+            return {"content": text}
+        elif not media.media_type.lower().startswith("image/"):
             self._lacking.refuse(path, f"{media.media_type} input")
-        if media.filename:
-            what = "has no field for the name of an image; left out"
-            self._once("FIELD_DROPPED", what, f"{path}.filename")
-        return b64encode(media.source.data).decode()
+        else:
+            return {"content": "", "images": [b64encode(media.source.data).decode()]}
+        return {"content": ""}
 
     def _assistant(self, path: str, parts: tuple[Part, ...]) -> JsonObject:
         said: JsonObject = {"role": "assistant", "content": _joined(parts)}

@@ -323,3 +323,18 @@ def test_options_that_the_gateway_answers_for_are_refused_by_name(
     extra: JsonObject, field: str
 ) -> None:
     assert refused(provider_options={"ollama": extra}) == [f"spec.provider_options.ollama.{field}"]
+
+
+def test_a_document_that_is_text_is_sent_as_text_in_its_place() -> None:
+    notes = Media("text/markdown", Inline("# Häfen".encode()), "a.md")
+    request = sent(messages=(Message(Role.USER, (Text("Read:"), notes, Text("So?"))),))
+    messages = request.payload["messages"]
+    assert isinstance(messages, list)
+    assert messages == [
+        {"role": "user", "content": "Read:"},
+        {"role": "user", "content": "# Häfen"},
+        {"role": "user", "content": "So?"},
+    ]
+    assert [(w.code, w.field) for w in request.warnings] == [
+        ("FIELD_DROPPED", "spec.messages[0].parts[1].media.filename")
+    ]
