@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,8 +31,7 @@ class Together(Generic[T]):
         """Stop what runs."""
         if self._running is not None:
             self._running.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await asyncio.wait((self._running,))
+            await asyncio.wait((self._running,))
 
     async def _run(self) -> T:
         return await self._go()
