@@ -155,11 +155,15 @@ class Vertex(Provider):
     location: str = Field(
         default="global", pattern=LOCATION, description="Where models run, such as europe-west4."
     )
+    api_key: MaybeSecret = Field(
+        default=None,
+        description="A key bound to a service account: text, {env: NAME} or {file: path}.",
+    )
     credentials_file: str | None = Field(
         default=None,
         min_length=1,
         max_length=4096,
-        description="A key file; absent: Application Default Credentials.",
+        description="A key file; absent, and without api_key: Application Default Credentials.",
     )
     base_url: BaseUrl = None
     transport: Transport = "http"

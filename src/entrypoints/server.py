@@ -7,7 +7,7 @@ import gc
 import hashlib
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -90,8 +90,7 @@ async def serving(settings: Settings, leaves: Leaves, ledger: Ledger) -> AsyncIt
     finally:
         await gateway.drain()
         watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+        await asyncio.wait((watch,))
 
 
 async def _start(settings: Settings, container: Container, calls: Calls, clock: Clock) -> Gateway:
