@@ -8,6 +8,7 @@ import re
 import msgspec
 
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.domain.chat import ToolCall
 from hexgate.domain.json import JsonObject
 
 # What the strictest of the vendors take as an id, and as the name of a tool.
@@ -30,6 +31,17 @@ def fitting_name(name: str, at: str, lacking: Lacking) -> str:
     said = "the name of a tool was changed to the characters that the API takes"
     lacking.warn("VALUE_CHANGED", said, f"{at}.tool_call.name")
     return _NOT_IN_NAME.sub("_", name)[:64] or "tool"
+
+
+def arguments(call: ToolCall, at: str, lacking: Lacking) -> JsonObject | None:
+    """The arguments of a call as the object that they spell; None where they do not, which is
+    refused.
+    """
+    found = json_object(call.arguments_json)
+    if found is None:
+        what = "tool calls whose arguments are not a JSON object; send valid JSON text"
+        lacking.refuse(f"{at}.tool_call.arguments_json", what)
+    return found
 
 
 def json_object(text: str) -> JsonObject | None:

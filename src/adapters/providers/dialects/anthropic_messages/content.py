@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from hexgate.adapters.providers.documents import text_of
-from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
+from hexgate.adapters.providers.history import arguments, fitting_id, fitting_name
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.roles import belongs
 from hexgate.adapters.providers.system import in_front
 from hexgate.domain.chat import (
     CacheMark,
@@ -82,9 +83,7 @@ class Translator:
         return [{"role": side, "content": _results_first(blocks)} for side, blocks in sides]
 
     def _block(self, role: Role, part: Part, at: str) -> list[JsonObject]:
-        if not _belongs(role, part):
-            what = f"{_NAMES[type(part)]} in {role.value} messages"
-            self._lacking.refuse(at, what)
+        if not belongs(role, part, at, self._lacking):
             return []
         match part:
             case Text():
@@ -149,18 +148,14 @@ class Translator:
         return None
 
     def _tool_call(self, part: ToolCall, at: str) -> list[JsonObject]:
-        arguments = json_object(part.arguments_json)
-        if arguments is None:
-            self._lacking.refuse(
-                f"{at}.tool_call.arguments_json",
-                "tool calls whose arguments are not a JSON object; send valid JSON text",
-            )
+        given = arguments(part, at, self._lacking)
+        if given is None:
             return []
         block: JsonObject = {
             "type": "tool_use",
             "id": fitting_id(part.call_id),
             "name": fitting_name(part.name, at, self._lacking),
-            "input": arguments,
+            "input": given,
         }
         return [self._marked(block, part.mark, at)]
 
@@ -214,29 +209,9 @@ class Translator:
         return block
 
 
-_NAMES: dict[type[Part], str] = {
-    Text: "text",
-    Media: "media",
-    ToolCall: "tool calls",
-    ToolResult: "tool results",
-    Reasoning: "reasoning",
-    Refusal: "refusals",
-}
-_ALLOWED: dict[Role, tuple[type[Part], ...]] = {
-    Role.SYSTEM: (Text,),
-    Role.USER: (Text, Media),
-    Role.ASSISTANT: (Text, ToolCall, Reasoning, Refusal),
-    Role.TOOL: (ToolResult,),
-}
-
-
 def linkable(part: Media) -> bool:
     """Whether the API fetches a link to this itself: pictures and PDF, no text."""
     return _type(part) in ("", "image/*", *_IMAGES, _PDF)
-
-
-def _belongs(role: Role, part: Part) -> bool:
-    return isinstance(part, _ALLOWED[role])
 
 
 def _results_first(blocks: list[JsonObject]) -> list[Json]:

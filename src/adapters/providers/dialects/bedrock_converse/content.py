@@ -9,8 +9,9 @@ from typing import assert_never
 
 from hexgate.adapters.providers.dialects.bedrock_converse.media import Shelf
 from hexgate.adapters.providers.dialects.bedrock_converse.models import Cache, Family
-from hexgate.adapters.providers.history import fitting_id, fitting_name, json_object
+from hexgate.adapters.providers.history import arguments, fitting_id, fitting_name
 from hexgate.adapters.providers.lacking import Lacking
+from hexgate.adapters.providers.roles import belongs
 from hexgate.adapters.providers.system import in_front
 from hexgate.domain.chat import (
     CacheMark,
@@ -118,8 +119,7 @@ class Translator:
             self._lacking.warn("TEXT_ADDED", said, "spec.messages")
 
     def _groups(self, role: Role, part: Part, at: str) -> list[Group]:
-        if not isinstance(part, _ALLOWED[role]):
-            self._lacking.refuse(at, f"{_NAMES[type(part)]} in {role.value} messages")
+        if not belongs(role, part, at, self._lacking):
             return []
         match part:
             case Text():
@@ -148,16 +148,12 @@ class Translator:
         return []
 
     def _call(self, part: ToolCall, at: str) -> list[Group]:
-        arguments = json_object(part.arguments_json)
-        if arguments is None:
-            self._lacking.refuse(
-                f"{at}.tool_call.arguments_json",
-                "tool calls whose arguments are not a JSON object; send valid JSON text",
-            )
+        given = arguments(part, at, self._lacking)
+        if given is None:
             return []
         name = fitting_name(part.name, at, self._lacking)
         self.called[name] = None
-        use: JsonObject = {"toolUseId": fitting_id(part.call_id), "name": name, "input": arguments}
+        use: JsonObject = {"toolUseId": fitting_id(part.call_id), "name": name, "input": given}
         return self._marked({"toolUse": use}, part.mark, at)
 
     def _result(self, part: ToolResult, at: str) -> list[Group]:
@@ -227,19 +223,3 @@ class Translator:
             self._lacking.warn("VALUE_CLAMPED", said, f"{at}.ttl")
             return {**point, "ttl": "5m"}
         return {**point, "ttl": "1h"} if long else point
-
-
-_NAMES: dict[type[Part], str] = {
-    Text: "text",
-    Media: "media",
-    ToolCall: "tool calls",
-    ToolResult: "tool results",
-    Reasoning: "reasoning",
-    Refusal: "refusals",
-}
-_ALLOWED: dict[Role, tuple[type[Part], ...]] = {
-    Role.SYSTEM: (Text,),
-    Role.USER: (Text, Media),
-    Role.ASSISTANT: (Text, ToolCall, Reasoning, Refusal),
-    Role.TOOL: (ToolResult,),
-}
