@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hexgate.adapters.fetching.files import File, Files, Unfetchable
 from hexgate.adapters.providers.failures import word
+from hexgate.adapters.providers.side_by_side import together
 from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Inline, Link, Media, Message, Part, ToolResult
 from hexgate.domain.errors import InvalidRequest, Violation
-
-AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +37,9 @@ class Links:
         if not found:
             return call
         left = _Budget(self._max_bytes)
-        free = asyncio.Semaphore(AT_ONCE)
-
-        async def one(link: _Found) -> Media:
-            async with free:
-                return await self._one(link, left)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(link)) for link in found]
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        fetched = await together(lambda link: self._one(link, left), found)
         return _with(
-            call, {id(link.media): task.result() for link, task in zip(found, tasks, strict=True)}
+            call, {id(one.media): media for one, media in zip(found, fetched, strict=True)}
         )
 
     async def _one(self, link: _Found, left: _Budget) -> Media:
