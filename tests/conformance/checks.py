@@ -144,9 +144,13 @@ async def seen(provider: Provider, call: ChatCall) -> None:
 
 
 async def read(provider: Provider, call: ChatCall) -> None:
+    """What the model says depends on all that it was shown."""
     answer = await both(provider, call)
-    assert text_of(answer)
     assert "PARAM_DROPPED" not in {w.code for w in answer.warnings}
+    asked = call.spec.messages[-1]
+    without = replace(asked, parts=tuple(p for p in asked.parts if not isinstance(p, Media)))
+    bare = replace(call, spec=replace(call.spec, messages=(without,)))
+    assert text_of(answer) != text_of(await provider.complete(bare))
 
 
 async def linked(provider: Provider, call: ChatCall) -> None:

@@ -224,7 +224,7 @@ FEATURES = (
         "a text file",
         asking(
             (Text("This?"), Media("text/plain", Inline(b"The harbour."), "a.txt")),
-            model="sim-echo",
+            model="sim-story",
         ),
         checks.read,
     ),
