@@ -91,6 +91,8 @@ async def serving(settings: Settings, leaves: Leaves, ledger: Ledger) -> AsyncIt
         await gateway.drain()
         watch.cancel()
         await asyncio.wait((watch,))
+        if not watch.cancelled():
+            watch.result()  # raises what ended it too early
 
 
 async def _start(settings: Settings, container: Container, calls: Calls, clock: Clock) -> Gateway:
