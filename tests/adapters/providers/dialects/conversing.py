@@ -7,7 +7,19 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from hexgate.domain.chat import Inline, Media, Message, Role, Text, ToolCall, ToolResult
+from hexgate.adapters.simulator import chat
+from hexgate.domain.chat import (
+    Inline,
+    Link,
+    Media,
+    Message,
+    Part,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 
 T = TypeVar("T")
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
@@ -41,3 +53,21 @@ def conversations(draw: st.DrawFn, texts: st.SearchStrategy[Text] = TEXTS) -> tu
 def some(draw: st.DrawFn, parts: st.SearchStrategy[T]) -> tuple[T, ...]:
     """One to three of them."""
     return tuple(draw(st.lists(parts, min_size=1, max_size=3)))
+
+
+def heard(part: Part, between: str = "") -> chat.Part:
+    """What the simulator is to understand by a part; `between` stands between texts of a result."""
+    match part:
+        case Text(text) | Refusal(text):
+            return chat.Text(text)
+        case Media(kind, Inline(data)):
+            return chat.Media(kind, data)
+        case Media(_, Link(url)):
+            return chat.Media("", reference=url)
+        case ToolCall(call_id, name, arguments):
+            return chat.Called(call_id, name, chat.canonical(json.loads(arguments)))
+        case ToolResult(call_id, parts):
+            texts = (inner.text for inner in parts if isinstance(inner, Text))
+            return chat.Result(call_id, between.join(texts))
+        case _:
+            raise AssertionError(part)

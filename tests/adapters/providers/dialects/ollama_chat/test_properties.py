@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from hexgate.adapters.providers.dialects.ollama_chat import OllamaChat
 from hexgate.adapters.providers.wire import WireResponse
-from hexgate.adapters.simulator.chat import Called, Result, canonical
-from hexgate.adapters.simulator.chat import Media as Seen
 from hexgate.adapters.simulator.chat import Part as Heard
 from hexgate.adapters.simulator.chat import Text as Words
 from hexgate.adapters.simulator.ollama import reading
@@ -27,20 +25,19 @@ from hexgate.domain.answer import (
 )
 from hexgate.domain.assemble import Assembler
 from hexgate.domain.chat import (
-    Inline,
-    Media,
     Message,
     Part,
     Reasoning,
     Role,
     Text,
     ToolCall,
-    ToolResult,
 )
 from hexgate.domain.errors import GatewayError
 from hexgate.domain.spec import Spec
 from tests import fakes
-from tests.adapters.providers.dialects.conversing import conversations
+from tests.adapters.providers.dialects.conversing import conversations, heard
+
+BETWEEN = "\n\n"
 
 WORDS = st.sampled_from(("", "a", "bc", "東京"))
 CALLS = st.fixed_dictionaries(
@@ -157,22 +154,7 @@ def expected(message: Message) -> list[tuple[str, Heard]]:
     """How the simulator sees a message: its texts are one, unless a picture stands among them."""
     texts = [part.text for part in message.parts if isinstance(part, Text)]
     if len(texts) == len(message.parts) or message.role is Role.ASSISTANT:
-        rest = [part for part in message.parts if not isinstance(part, Text)]
-        words: list[Heard] = [Words("\n\n".join(texts))] if texts else []
-        return [(message.role.value, part) for part in (*words, *map(_heard, rest))]
-    return [(message.role.value, _heard(part)) for part in message.parts]
-
-
-def _heard(part: Part) -> Heard:
-    match part:
-        case Text(text):
-            return Words(text)
-        case Media(media_type, Inline(data)):
-            return Seen(media_type, data)
-        case ToolCall(call_id, name, arguments):
-            return Called(call_id, name, canonical(json.loads(arguments)))
-        case ToolResult(call_id, parts):
-            words = "\n\n".join(inner.text for inner in parts if isinstance(inner, Text))
-            return Result(call_id, words)
-        case _:
-            raise AssertionError(part)
+        rest = [heard(part, BETWEEN) for part in message.parts if not isinstance(part, Text)]
+        words: list[Heard] = [Words(BETWEEN.join(texts))] if texts else []
+        return [(message.role.value, part) for part in (*words, *rest)]
+    return [(message.role.value, heard(part, BETWEEN)) for part in message.parts]

@@ -30,7 +30,6 @@ from hexgate.domain.chat import (
     Link,
     Media,
     Message,
-    Part,
     Reasoning,
     Refusal,
     Role,
@@ -39,6 +38,7 @@ from hexgate.domain.chat import (
     ToolResult,
 )
 from hexgate.domain.errors import BadResponse, GatewayError
+from tests.adapters.providers.dialects.conversing import heard
 from tests.adapters.providers.dialects.openai_chat.asking import ask, sent
 from tests.adapters.providers.dialects.openai_chat.recorded import RECORDED, said
 
@@ -201,23 +201,6 @@ def exchanges(draw: st.DrawFn) -> list[Message]:
     answered = Message(Role.ASSISTANT, (*draw(SAID), *calls))
     told = [Message(Role.TOOL, tuple(results))] if results else []
     return [Message(Role.USER, tuple(asked)), answered, *told]
-
-
-def heard(part: Part) -> chat.Part:
-    """What the server is to understand by a part."""
-    match part:
-        case Text(text) | Refusal(text):
-            return chat.Text(text)
-        case Media(kind, Inline(data)):
-            return chat.Media(kind, data)
-        case Media(_, Link(url)):
-            return chat.Media("", reference=url)
-        case ToolCall(call_id, name, arguments):
-            return chat.Called(call_id, name, chat.canonical(json.loads(arguments)))
-        case ToolResult(call_id, parts):
-            return chat.Result(call_id, "".join(p.text for p in parts if isinstance(p, Text)))
-        case _:
-            raise AssertionError(part)
 
 
 @given(
