@@ -168,7 +168,7 @@ class Account:
             model=hop.model,
             attempts=tuple(call.attempts.done),
             usage=usage,
-            cost=self._with_waste(spent) if call.attempts.wasted else spent,
+            cost=self._with_waste(spent),
             accepted_at=self.accepted_at,
             total_s=now - call.started,
             first_token_s=first_s,
@@ -219,11 +219,7 @@ class Account:
     def _answered(self) -> Hop:
         """The hop of the last attempt; the first one when none was made."""
         done = self.call.attempts.done
-        if done:
-            for hop in self.call.hops:
-                if (hop.provider, hop.model) == (done[-1].provider, done[-1].model):
-                    return hop
-        return self.call.hops[0]
+        return self.call.hops[done[-1].hop if done else 0]
 
     def _provider_s(self, now: float) -> float:
         waited = sum(attempt.duration_s for attempt in self.call.attempts.done)
@@ -240,10 +236,10 @@ class Account:
 
     def _with_waste(self, spent: Cost) -> Cost:
         """With what attempts cost that did not produce the answer, as far as that is known."""
-        attempts, hops = self.call.attempts, self.call.hops
+        done, hops = self.call.attempts.done, self.call.hops
         # The whole input of the last attempt may have been charged already, as an estimate.
-        most = len(attempts.done) - self._billed()
-        wasted = [cost(used, hops[hop].price) for at, hop, used in attempts.wasted if at < most]
+        others = done[:-1] if self._billed() else done
+        wasted = [cost(one.billed, hops[one.hop].price) for one in others if one.billed is not None]
         if not wasted:
             return spent
         if spent.unknown or (not spent.total_nanos and any(one.unknown for one in wasted)):

@@ -9,9 +9,12 @@ from hexgate.application.policies.breaker import Guarded
 from hexgate.application.policies.cache import Cached
 from hexgate.application.policies.deadline import Timed
 from hexgate.application.policies.fallback import Fallback
+from hexgate.application.policies.hedge import Hedged
 from hexgate.application.policies.limit import Limited
 from hexgate.application.policies.record import Recorded
 from hexgate.application.policies.retry import Retried, RetryRules
+from hexgate.application.policies.rotate import Rotated
+from hexgate.application.vitals import Vitals
 from hexgate.domain.call import CacheMode
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.cache import CompletionCache
@@ -27,19 +30,33 @@ def harden(
     limiter: Limiter,
     breaker: Breaker,
     rules: RetryRules,
+    vitals: Vitals,
     clock: Clock,
+    several_keys: bool = False,
     chance: Callable[[], float] = random.random,
 ) -> Provider:
-    """Read upward: each retry asks the breaker, then the limiter; what passes is recorded."""
+    """Read upward: each retry asks the breaker, then the limiter; what passes is recorded.
+
+    With `several_keys` a failure that is about one key is repeated at once with another.
+    """
     timed = Timed(leaf, name, clock)
-    recorded = Recorded(timed, name, clock)
+    recorded = Recorded(timed, name, vitals, clock)
     limited = Limited(recorded, limiter, key=name)
-    guarded = Guarded(limited, breaker, name)
-    return Retried(guarded, rules, clock, chance)
+    guarded = Guarded(limited, breaker, vitals, name)
+    rotated = Rotated(guarded) if several_keys else guarded
+    return Retried(rotated, rules, clock, chance)
 
 
 def unite(
-    providers: Mapping[str, Provider], cache: CompletionCache, mode: CacheMode, ttl_s: float
+    providers: Mapping[str, Provider],
+    cache: CompletionCache,
+    mode: CacheMode,
+    ttl_s: float,
+    clock: Clock,
+    wait_s: float = 0.0,
 ) -> Cached:
-    """One provider out of many hardened ones: a cache in front of the fallback chain."""
-    return Cached(Fallback(providers), cache, mode, ttl_s)
+    """One provider out of many hardened ones: cache, hedge, fallback, from the outside in.
+
+    `wait_s` is how long a call waits for the first of its targets to be back when all rest.
+    """
+    return Cached(Hedged(Fallback(providers, clock, wait_s), clock), cache, mode, ttl_s)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 
 from hexgate.domain.answer import Warned
+from hexgate.domain.conditions import Condition
 from hexgate.domain.embed import EmbedSpec
+from hexgate.domain.fallback import FAILING, Rule
 from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
 from hexgate.domain.usage import Usage
@@ -20,6 +22,15 @@ class FallbackMode(enum.Enum):
 
     DISABLED = "disabled"
     BEFORE_OUTPUT = "before_output"
+    RESTART_STREAM = "restart_stream"
+
+
+class Objective(enum.Enum):
+    """What to optimise among eligible targets."""
+
+    COST = "cost"
+    LATENCY = "latency"
+    QUALITY = "quality"
 
 
 class CacheMode(enum.Enum):
@@ -84,6 +95,10 @@ class Options:
     fallback_models: tuple[str, ...] = ()
     fallback_mode: FallbackMode = FallbackMode.BEFORE_OUTPUT
     max_attempts: int | None = None
+    objective: Objective | None = None  # None is the route's own order
+    preferred_models: tuple[str, ...] = ()
+    affinity_key: str = ""  # empty is session_id
+    hedge_after_s: float | None = None  # None is the gateway's default
     max_cost_nanos: int | None = None
     max_input_price: int | None = None  # nano-USD per million tokens
     max_output_price: int | None = None
@@ -97,7 +112,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One provider call. `failure` is the reason of the error, empty on success."""
+    """One provider call. `failure` is the reason of the error, empty on success.
+
+    `hop` is the place of its target among the call's. `billed` is what is known, or estimated, to
+    have been billed for an attempt that did not produce the answer. A `hedged` one ran beside
+    another.
+    """
 
     provider: str
     model: str
@@ -105,21 +125,22 @@ class Attempt:
     http_status: int = 0
     duration_s: float = 0.0
     request_id: str = ""
+    hedged: bool = False
+    hop: int = 0
+    billed: Usage | None = None
 
 
 class Attempts:
-    """Every attempt of one call, and the one budget that retries and fallbacks share.
+    """Every attempt of one call, and the one budget that retries, fallbacks and hedges share.
 
-    `wasted` is what is known to have been billed for attempts that did not produce the answer, each
-    with its place in `done` and that of its hop.
+    `done` is in order, the one that was answered last.
     """
 
-    __slots__ = ("_left", "done", "wasted")
+    __slots__ = ("_left", "done")
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self.done: list[Attempt] = []
-        self.wasted: list[tuple[int, int, Usage]] = []
 
     @property
     def left(self) -> int:
@@ -133,6 +154,10 @@ class Attempts:
         self._left -= 1
         return True
 
+    def give_back(self) -> None:
+        """What was taken was not used: nothing was sent."""
+        self._left += 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
@@ -143,6 +168,11 @@ class Hop:
     max_output_tokens: int
     price: Price | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    rule: Rule | None = None  # None: whoever stands before it in a plain list may fail to it
+
+    def takes_over_on(self, condition: Condition) -> bool:
+        """Whether a failure of this kind, at a target before it, may lead here."""
+        return condition in (FAILING if self.rule is None else self.rule.on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +183,9 @@ class Call:
     is what leaves for the provider: the caller's wish, else the default, capped by the model; 0
     where nothing is written.
     `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried, and
-    `hop` is the place of the one that is. `warnings` are about the request itself.
+    `hop` is the place of the one that is. `spare` attempts of the budget are kept for others than
+    it. `hedged` marks a leg that runs beside another. `hedge_after_s` is when a second one starts;
+    0 is never. `warnings` are about the request itself.
     """
 
     call_id: str
@@ -168,6 +200,9 @@ class Call:
     input_tokens: int = 0
     hops: tuple[Hop, ...] = ()
     hop: int = 0
+    spare: int = 0
+    hedged: bool = False
+    hedge_after_s: float = 0.0
     warnings: tuple[Warned, ...] = ()
     started: float = 0.0  # monotonic
     started_at: float = 0.0  # epoch
@@ -177,14 +212,31 @@ class Call:
         """What limits reserve: the input and the longest answer allowed."""
         return self.input_tokens + self.max_output_tokens
 
-    def to(self, place: int) -> Self:
+    def following(self, condition: Condition, tried: Collection[int] = ()) -> int | None:
+        """The place of the next target that takes over on this condition, or None.
+
+        It is one after the present, and none of those that were tried.
+        """
+        for place in range(self.hop + 1, len(self.hops)):
+            if place not in tried and self.hops[place].takes_over_on(condition):
+                return place
+        return None
+
+    def stays(self, condition: Condition) -> bool:
+        """Whether the present target may be tried again before the next takes over."""
+        place = self.following(condition)
+        rule = None if place is None else self.hops[place].rule
+        return self.attempts.left > self.spare and (rule is None or rule.retry_original)
+
+    def to(self, place: int, spare: int = 0) -> Self:
         """This call, aimed at the hop of that place. It starts out aimed at the first."""
-        if place == self.hop:
+        if place == self.hop and spare == self.spare:
             return self
         hop = self.hops[place]
         return replace(
             self,
             hop=place,
+            spare=spare,
             model=hop.model,
             max_output_tokens=hop.max_output_tokens,
             timeouts=hop.timeouts,

@@ -23,6 +23,7 @@ GatewayError
 ├── AllTargetsFailed         every target was tried
 └── Unserved                 this target did not serve; another may
     ├── CircuitOpen          it is resting
+    ├── TargetDisabled       the operator took it out of rotation
     ├── CredentialRejected   it does not accept our key
     ├── QuotaExhausted       our account there is out of quota or money
     ├── ModelGone            it does not know the model
@@ -42,6 +43,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hexgate.domain.conditions import Condition
 from hexgate.domain.receipt import Receipt
 from hexgate.domain.usage import Usage
 
@@ -60,10 +62,12 @@ class GatewayError(Exception):
 
     The message is for the caller: English, no secret, no prompt, no provider text. `metadata`
     holds every dynamic value of the message, for machines. `detail` is for the operator's log.
-    `retry_after_s` is set when repeating the call later makes sense.
+    `retry_after_s` is set when repeating the call later makes sense, and `condition` when another
+    target may do better.
     """
 
     reason: ClassVar[str] = "INTERNAL"
+    condition: Condition | None = None
 
     def __init__(
         self,
@@ -109,18 +113,21 @@ class Unsupported(InvalidRequest):
     """The model lacks what a field asks for."""
 
     reason = "UNSUPPORTED_CAPABILITY"
+    condition = Condition.CAPABILITY
 
 
 class ContextTooLong(InvalidRequest):
     """The input does not fit the model's context window."""
 
     reason = "CONTEXT_WINDOW_EXCEEDED"
+    condition = Condition.CONTEXT_LENGTH
 
 
 class ContentFiltered(Rejected):
     """The input was refused on policy grounds."""
 
     reason = "CONTENT_FILTERED"
+    condition = Condition.CONTENT_FILTER
 
 
 class UnknownModel(Rejected):
@@ -169,6 +176,7 @@ class RateLimited(GatewayError):
     """The gateway's own limit for this caller, provider or model."""
 
     reason = "RATE_LIMITED"
+    condition = Condition.RATE_LIMIT
 
 
 class GatewayOverloaded(GatewayError):
@@ -225,6 +233,7 @@ class Unserved(GatewayError):
     """This target did not serve this attempt. `http_status` 0 means there was none."""
 
     reason = "PROVIDER_ERROR"
+    condition: Condition | None = Condition.ERROR
 
     def __init__(
         self,
@@ -239,12 +248,23 @@ class Unserved(GatewayError):
         super().__init__(message, metadata=metadata, retry_after_s=retry_after_s, detail=detail)
         self.http_status = http_status
         self.request_id = request_id
+        # It is about the key that was used, and another key of the provider is ready.
+        self.other_key = False
+        if self.condition is Condition.OVERLOADED and http_status == 503:
+            self.condition = Condition.UNAVAILABLE  # it asks for another wait than 529
 
 
 class CircuitOpen(Unserved):
     """This target is resting; asking it again now is pointless."""
 
     reason = "CIRCUIT_OPEN"
+    condition = Condition.UNAVAILABLE
+
+
+class TargetDisabled(Unserved):
+    """The operator took this target out of rotation."""
+
+    reason = "TARGET_DISABLED"
 
 
 class CredentialRejected(Unserved):
@@ -257,6 +277,7 @@ class QuotaExhausted(Unserved):
     """The gateway's account at the provider is out of quota or money; never retried."""
 
     reason = "PROVIDER_QUOTA_EXHAUSTED"
+    condition = Condition.RATE_LIMIT
 
 
 class ModelGone(Unserved):
@@ -273,6 +294,7 @@ class ProviderLimited(Transient):
     """We asked too often; the provider itself is well."""
 
     reason = "PROVIDER_RATE_LIMITED"
+    condition = Condition.RATE_LIMIT
 
 
 class Unwell(Transient):
@@ -280,9 +302,10 @@ class Unwell(Transient):
 
 
 class Overloaded(Unwell):
-    """The provider reported overload (503, 529)."""
+    """The provider reported overload (503, 529): their conditions differ, as the waits do."""
 
     reason = "PROVIDER_OVERLOADED"
+    condition = Condition.OVERLOADED
 
 
 class ProviderFailed(Unwell):
@@ -292,6 +315,8 @@ class ProviderFailed(Unwell):
 class Unreachable(Unwell):
     """No connection, or the connection broke before an answer."""
 
+    condition = Condition.UNREACHABLE
+
 
 class TimedOut(Unwell):
     """The provider was too slow.
@@ -300,6 +325,7 @@ class TimedOut(Unwell):
     """
 
     reason = "PROVIDER_TIMEOUT"
+    condition = Condition.TIMEOUT
 
 
 class BadResponse(Unwell):

@@ -18,7 +18,8 @@ def fingerprint(call: ChatCall) -> str:
     options = {name: spec.provider_options[name] for name in sorted(spec.provider_options)}
     asked = (
         (call.tenant, call.options.cache_partition),
-        [(hop.provider, hop.model, hop.max_output_tokens) for hop in call.hops],
+        # Balancing changes the order from call to call; who may answer stays the same.
+        sorted((hop.provider, hop.model, hop.max_output_tokens) for hop in call.hops),
         spec.messages,
         spec.params,
         spec.tools,

@@ -274,6 +274,8 @@ def _options(options: Options) -> Iterator[Violation]:
         ("options.routing.fallback_models", len(options.fallback_models), MAX_NAMES),
         ("options.routing.allowed_providers", len(options.allowed_providers), MAX_NAMES),
         ("options.routing.denied_providers", len(options.denied_providers), MAX_NAMES),
+        ("options.routing.preferred_models", len(options.preferred_models), MAX_NAMES),
+        ("options.routing.affinity_key", len(options.affinity_key), MAX_ID_CHARS),
         ("options.cache.partition", len(options.cache_partition), MAX_ID_CHARS),
     ):
         if found > most:

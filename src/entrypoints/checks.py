@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from hexgate.adapters.clock import SystemClock
 from hexgate.application.check import Check, Checked
-from hexgate.entrypoints.container import build_check, build_defaults
+from hexgate.entrypoints.core import build_check, build_defaults
 from hexgate.entrypoints.resources import open_leaves
 from hexgate.entrypoints.settings import Settings
 

@@ -64,6 +64,11 @@ class Provider(Section):
         max_length=1000,
         description="Names of models found here without naming the provider.",
     )
+    fallbacks: tuple[ModelName, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Models of this provider, tried in order after any of its models that fails.",
+    )
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 

@@ -21,8 +21,8 @@ from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.open import open_provider
 from hexgate.adapters.providers.transports.http import open_session
 from hexgate.domain.errors import StoreUnavailable
-from hexgate.entrypoints.container import Leaf, Leaves
 from hexgate.entrypoints.kinds import AnyProvider, Simulator
+from hexgate.entrypoints.leaves import Leaf, Leaves
 from hexgate.entrypoints.settings import Fetch, Settings
 from hexgate.ports.ledger import Ledger
 

@@ -16,13 +16,17 @@ from grpc_health.v1 import health
 
 from hexgate.adapters.uuid7 import uuid7
 from hexgate.domain.errors import GatewayError
-from hexgate.entrypoints.container import Container, Leaves
+from hexgate.entrypoints.container import Container
 from hexgate.entrypoints.grpc import listen, services
 from hexgate.entrypoints.grpc.admin import AdminMethods
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
 from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
+from hexgate.entrypoints.grpc.explain import ExplainMethods
+from hexgate.entrypoints.grpc.keys import KeyMethods
 from hexgate.entrypoints.grpc.running import Calls
+from hexgate.entrypoints.grpc.targets import TargetMethods
+from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.resources import CannotStart, open_leaves, open_ledger
 from hexgate.entrypoints.settings import Settings
 from hexgate.ports.clock import Clock
@@ -106,7 +110,13 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     )
     completion = CompletionMethods(container.complete(), container.stream(), uuid7)
     embedding = EmbeddingMethods(container.embed(), uuid7)
-    admin = AdminMethods(calls, container.check(), _revision(settings), clock.now())
+    admin = services.admin(
+        boundary,
+        AdminMethods(calls, container.check(), _revision(settings), clock.now()),
+        TargetMethods(container.targets()),
+        KeyMethods(container.keys()),
+        ExplainMethods(container.explain()),
+    )
     options = listen.options(wish.max_request_bytes, wish.max_deadline_s)
     public_server, admin_server = aio.server(options=options), aio.server(options=options)
     offers = {
@@ -115,7 +125,7 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     }
     for service in services.PUBLIC:
         services.register(public_server, boundary, service, offers.get(service, {}))
-    services.register(admin_server, boundary, services.ADMIN, services.admin(boundary, admin))
+    services.register(admin_server, boundary, services.ADMIN, admin)
     listen.add_channelz(admin_server)
     if wish.reflection:
         listen.add_reflection(public_server, services.PUBLIC)

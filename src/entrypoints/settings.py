@@ -21,12 +21,12 @@ from hexgate.entrypoints.fields import (
     ProviderName,
     Seconds,
     TargetName,
-    Targets,
     Usd,
     expected,
 )
 from hexgate.entrypoints.kinds import AnyProvider
 from hexgate.entrypoints.references import dangling
+from hexgate.entrypoints.resilience import AnyAlias, Breaker, Health, Retry, Routing
 from hexgate.entrypoints.section import Section
 
 
@@ -130,6 +130,9 @@ class Card(Section):
 
     context_tokens: Many | None = Field(default=None, description="Size of the context, in tokens.")
     max_output_tokens: Many | None = Field(default=None, description="Longest answer, in tokens.")
+    quality: int = Field(
+        default=0, ge=0, le=100, description="Rank among models, where quality decides."
+    )
     price: Price | None = None
 
 
@@ -143,10 +146,10 @@ class Models(Section):
     default_provider: ProviderName | None = Field(
         default=None, description="Provider of a bare model name that nobody is known to serve."
     )
-    aliases: Mapping[AliasName, Targets] = Field(
+    aliases: Mapping[AliasName, AnyAlias] = Field(
         default={},
         max_length=1000,
-        description="Name to provider/model, or to a list, tried in order.",
+        description="Name to provider/model, to a list of them, or to {targets, strategy}.",
     )
     fallbacks: tuple[TargetName, ...] = Field(
         default=(),
@@ -174,27 +177,6 @@ class Fetch(Section):
         max_length=64,
         description="Networks such as 10.20.0.0/16 to fetch from although they are private.",
     )
-
-
-class Retry(Section):
-    """Repeating a call at the same target. Waits double, with jitter."""
-
-    attempts: int = Field(
-        default=3, ge=1, le=10, description="Attempts per target, the first included."
-    )
-    base_s: Seconds = Field(default=0.5, description="First wait, in seconds.")
-    max_s: Seconds = Field(default=8, description="Longest wait, in seconds.")
-
-
-class Breaker(Section):
-    """Leaving a failing target alone for a while."""
-
-    failures: Count = Field(default=5, description="Failures in a row that open it.")
-    rest_s: Seconds = Field(default=30, description="How long it stays open, in seconds.")
-    probes: Count = Field(
-        default=1, description="Calls let through at the same time after the rest."
-    )
-    successes: Count = Field(default=2, description="Probes that must succeed before it closes.")
 
 
 class Cache(Section):
@@ -257,14 +239,16 @@ class Settings(Section):
     )
     models: Models = Models()
     fetch: Fetch = Fetch()
+    routing: Routing = Routing()
     retry: Retry = Retry()
     max_attempts: int = Field(
-        default=4,
+        default=6,
         ge=1,
         le=100,
         description="Attempts of one call, all its targets and retries together.",
     )
     breaker: Breaker = Breaker()
+    health: Health = Health()
     cache: Cache = Cache()
     ledger: Ledger = Ledger()
     spend: Spend = Spend()
@@ -272,10 +256,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _refers_to_providers(self) -> Self:
-        models = self.models.model_dump(mode="json")
+        named = self.model_dump(mode="json", include={"models", "routing"})
         problems = [
             InitErrorDetails(type=expected(what), loc=key, input=None)
-            for key, what in dangling(self.providers, models)
+            for key, what in dangling(self.providers, named)
         ]
         if problems:
             raise ValidationError.from_exception_data("Settings", problems, hide_input=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
+from hexgate.domain.health import BreakerStatus
+
 
 class Outcome(enum.Enum):
     """How an admitted attempt ended, in the eyes of a breaker."""
@@ -12,14 +14,6 @@ class Outcome(enum.Enum):
     SUCCESS = "success"
     FAILURE = "failure"
     NEUTRAL = "neutral"  # cancelled, our own deadline or limit, the caller's fault
-
-
-class BreakerState(enum.Enum):
-    """What a breaker lets through."""
-
-    CLOSED = "closed"
-    HALF_OPEN = "half_open"
-    OPEN = "open"
 
 
 class Permit(Protocol):
@@ -42,6 +36,10 @@ class Breaker(Protocol):
         """Admit an attempt, or raise CircuitOpen with `retry_after_s`."""
         ...
 
-    def state(self, key: str) -> BreakerState:
-        """The state now; an unknown key is CLOSED."""
+    def status(self, key: str) -> BreakerStatus:
+        """How it stands now; an unknown key is CLOSED."""
+        ...
+
+    def trip(self, key: str) -> None:
+        """Open it now: another replica, or whoever shares its state, has found the target ill."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -13,6 +14,18 @@ class Lease(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What one limit leaves now. `dimension` is requests, tokens or concurrency.
+
+    `limit` is per minute, or at once for concurrency; `remaining` is at least 0.
+    """
+
+    dimension: str
+    limit: int
+    remaining: int
+
+
 class Limiter(Protocol):
     """Admits attempts. A refusal consumes nothing."""
 
@@ -22,4 +35,8 @@ class Limiter(Protocol):
         An estimate above the burst is clamped to it. A key without limits is always admitted.
         Raises RateLimited with `retry_after_s` and metadata `limit` and `scope`.
         """
+        ...
+
+    async def left(self, key: str) -> tuple[Left, ...]:
+        """What the limits of a key leave now; nothing for a key without limits."""
         ...

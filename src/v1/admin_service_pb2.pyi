@@ -34,9 +34,9 @@ class _TargetStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TargetSta
     TARGET_STATE_ENABLED: _TargetState.ValueType  # 1
     """In rotation."""
     TARGET_STATE_DRAINING: _TargetState.ValueType  # 2
-    """Finishes what it has, takes nothing new."""
+    """Calls that were routed to it go on, retries included; it takes nothing new."""
     TARGET_STATE_DISABLED: _TargetState.ValueType  # 3
-    """Out of rotation."""
+    """Out of rotation at once: what is under way ends, and nothing is tried again there."""
 
 class TargetState(_TargetState, metaclass=_TargetStateEnumTypeWrapper):
     """Operator's wish for a target."""
@@ -46,9 +46,9 @@ TARGET_STATE_UNSPECIFIED: TargetState.ValueType  # 0
 TARGET_STATE_ENABLED: TargetState.ValueType  # 1
 """In rotation."""
 TARGET_STATE_DRAINING: TargetState.ValueType  # 2
-"""Finishes what it has, takes nothing new."""
+"""Calls that were routed to it go on, retries included; it takes nothing new."""
 TARGET_STATE_DISABLED: TargetState.ValueType  # 3
-"""Out of rotation."""
+"""Out of rotation at once: what is under way ends, and nothing is tried again there."""
 Global___TargetState: _TypeAlias = TargetState  # noqa: Y015
 
 class _BreakerState:
@@ -179,7 +179,7 @@ class ListTargetsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Targets per page."""
+    """Targets per page; 0 means 100; above 1000 means 1000."""
     page_token: _builtins.str
     """From a previous response."""
     def __init__(
@@ -208,7 +208,7 @@ class ListTargetsResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetStatus]:
-        """One page."""
+        """One page, by name: every target of the configuration, and those that were called."""
 
     def __init__(
         self,
@@ -238,8 +238,14 @@ class TargetStatus(_message.Message):
     FAILURE_RATIO_FIELD_NUMBER: _builtins.int
     FIRST_TOKEN_P50_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    LATENCY_FIELD_NUMBER: _builtins.int
+    UNHEALTHY_FIELD_NUMBER: _builtins.int
+    ENABLE_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ATTEMPT_COUNT_FIELD_NUMBER: _builtins.int
+    FAILURE_COUNT_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """Stable identifier, `provider/model@region`."""
+    """Stable identifier: `provider/model`, or `provider/*` for the provider itself."""
     state: Global___TargetState.ValueType
     """Operator's wish."""
     breaker: Global___BreakerState.ValueType
@@ -250,6 +256,14 @@ class TargetStatus(_message.Message):
     """Share of failed calls in the breaker's window."""
     last_failure: _error_pb2.ErrorReason.ValueType
     """Most recent failure."""
+    unhealthy: _builtins.bool
+    """Fails the active probes of its provider; tried only when nothing else is left."""
+    reason: _builtins.str
+    """The operator's reason."""
+    attempt_count: _builtins.int
+    """Attempts since this process started."""
+    failure_count: _builtins.int
+    """Attempts of these that failed on the provider's side."""
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
         """When an open breaker tries again."""
@@ -257,6 +271,14 @@ class TargetStatus(_message.Message):
     @_builtins.property
     def first_token_p50(self) -> _duration_pb2.Duration:
         """Median time to first token."""
+
+    @_builtins.property
+    def latency(self) -> _duration_pb2.Duration:
+        """Peak-sensitive moving average of how long calls wait for their first output, failures included."""
+
+    @_builtins.property
+    def enable_time(self) -> _timestamp_pb2.Timestamp:
+        """When a wish with a ttl ends."""
 
     def __init__(
         self,
@@ -269,10 +291,16 @@ class TargetStatus(_message.Message):
         failure_ratio: _builtins.float = ...,
         first_token_p50: _duration_pb2.Duration | None = ...,
         last_failure: _error_pb2.ErrorReason.ValueType = ...,
+        latency: _duration_pb2.Duration | None = ...,
+        unhealthy: _builtins.bool = ...,
+        enable_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        attempt_count: _builtins.int = ...,
+        failure_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_token_p50", b"first_token_p50", "retry_time", b"retry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["enable_time", b"enable_time", "first_token_p50", b"first_token_p50", "latency", b"latency", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_call_count", b"active_call_count", "breaker", b"breaker", "failure_ratio", b"failure_ratio", "first_token_p50", b"first_token_p50", "last_failure", b"last_failure", "retry_time", b"retry_time", "state", b"state", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_call_count", b"active_call_count", "attempt_count", b"attempt_count", "breaker", b"breaker", "enable_time", b"enable_time", "failure_count", b"failure_count", "failure_ratio", b"failure_ratio", "first_token_p50", b"first_token_p50", "last_failure", b"last_failure", "latency", b"latency", "reason", b"reason", "retry_time", b"retry_time", "state", b"state", "target", b"target", "unhealthy", b"unhealthy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,9 +317,9 @@ class SetTargetStateRequest(_message.Message):
     TTL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """See TargetStatus.target."""
+    """See TargetStatus.target. A state of `provider/*` goes for each of its models."""
     state: Global___TargetState.ValueType
-    """The wish."""
+    """The wish. ENABLED takes back the wish for this very name."""
     reason: _builtins.str
     """For the audit log."""
     @_builtins.property
@@ -348,7 +376,7 @@ class ExplainRouteRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
-    """For which tenant."""
+    """For which tenant. Empty is the default tenant."""
     @_builtins.property
     def spec(self) -> _generation_pb2.CompletionSpec:
         """What would be asked."""
@@ -382,7 +410,9 @@ class ExplainRouteResponse(_message.Message):
     REJECTED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouteCandidate]:
-        """Eligible targets in the order they would be tried."""
+        """Eligible targets in the order they would be tried. The first is the one that is called; where
+        its breaker is open or its limits are used up, the next that is ready.
+        """
 
     @_builtins.property
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouteCandidate]:
@@ -419,7 +449,7 @@ class RouteCandidate(_message.Message):
     target: _builtins.str
     """See TargetStatus.target."""
     score: _builtins.float
-    """Higher is better."""
+    """Higher is better, among the candidates of this answer."""
     estimated_cost_nanos: _builtins.int
     """Worst-case cost, in billionths."""
     explanation: _builtins.str

@@ -100,6 +100,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Delivery broke off after partial output; see CompletionFailure."""
     ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED: _ErrorReason.ValueType  # 49
     """The gateway's account with the provider is out of quota or money. Metadata: provider."""
+    ERROR_REASON_TARGET_DISABLED: _ErrorReason.ValueType  # 50
+    """The operator took the target out of rotation. Metadata: provider, model."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 60
     """60-69: time and lifecycle.
 
@@ -200,6 +202,8 @@ ERROR_REASON_STREAM_INTERRUPTED: ErrorReason.ValueType  # 48
 """Delivery broke off after partial output; see CompletionFailure."""
 ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED: ErrorReason.ValueType  # 49
 """The gateway's account with the provider is out of quota or money. Metadata: provider."""
+ERROR_REASON_TARGET_DISABLED: ErrorReason.ValueType  # 50
+"""The operator took the target out of rotation. Metadata: provider, model."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 60
 """60-69: time and lifecycle.
 

@@ -973,6 +973,7 @@ class RoutingPolicy(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     AFFINITY_KEY_FIELD_NUMBER: _builtins.int
     HEDGE_AFTER_FIELD_NUMBER: _builtins.int
+    PREFERRED_MODELS_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     """A named server-side policy to start from. Fields below narrow it, never widen it."""
     objective: Global___RoutingObjective.ValueType
@@ -982,7 +983,9 @@ class RoutingPolicy(_message.Message):
     max_attempts: _builtins.int
     """Upper bound on provider attempts, the first included. Unset uses the policy's."""
     affinity_key: _builtins.str
-    """Requests with equal keys prefer the same target, which keeps provider prompt caches warm."""
+    """Requests with equal keys prefer the same target, which keeps provider prompt caches warm. Empty
+    uses Attribution.session_id. At most 256 characters.
+    """
     @_builtins.property
     def allowed_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Restrict to these providers. Empty means all the caller may use."""
@@ -1002,7 +1005,14 @@ class RoutingPolicy(_message.Message):
     @_builtins.property
     def hedge_after(self) -> _duration_pb2.Duration:
         """Start a second attempt when the first has produced nothing for this long, and keep the faster
-        one. Both may be billed. Unset never hedges.
+        one, unary and streaming. Both may be billed: bounds on money have to hold for the two together,
+        else there is no second. Unset uses the gateway's, which by default never hedges.
+        """
+
+    @_builtins.property
+    def preferred_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Targets of the route that go before all others while they are eligible: aliases' targets as
+        `provider/model`.
         """
 
     def __init__(
@@ -1018,10 +1028,11 @@ class RoutingPolicy(_message.Message):
         max_attempts: _builtins.int | None = ...,
         affinity_key: _builtins.str = ...,
         hedge_after: _duration_pb2.Duration | None = ...,
+        preferred_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "hedge_after", b"hedge_after", "max_attempts", b"max_attempts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "affinity_key", b"affinity_key", "allowed_providers", b"allowed_providers", "denied_providers", b"denied_providers", "fallback_mode", b"fallback_mode", "fallback_models", b"fallback_models", "hedge_after", b"hedge_after", "max_attempts", b"max_attempts", "objective", b"objective", "policy", b"policy", "regions", b"regions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "affinity_key", b"affinity_key", "allowed_providers", b"allowed_providers", "denied_providers", b"denied_providers", "fallback_mode", b"fallback_mode", "fallback_models", b"fallback_models", "hedge_after", b"hedge_after", "max_attempts", b"max_attempts", "objective", b"objective", "policy", b"policy", "preferred_models", b"preferred_models", "regions", b"regions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_attempts: _TypeAlias = _typing.Literal["max_attempts"]  # noqa: Y015
     _WhichOneofArgType__max_attempts: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts"]  # noqa: Y015

@@ -17,6 +17,7 @@ from hexgate.application.policies.record import Recorded
 from hexgate.application.prepare import Defaults, Prepare
 from hexgate.application.requests import ChatRequest, EmbedRequest
 from hexgate.application.stream import Ending, StreamComplete
+from hexgate.application.vitals import Vitals
 from hexgate.domain.answer import Chunk
 from hexgate.domain.call import CacheMode, Options
 from hexgate.domain.catalog import ModelCard, Target
@@ -106,8 +107,8 @@ class Desk:
         self.observer = RecordingObserver()
         routes = Routes(providers={"fake": "fake", "other": "fake"})
         prepare = Prepare(routes, Catalog(), self.clock, defaults or Defaults())
-        recorded = Recorded(leaf, "fake", self.clock)
-        provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60)
+        recorded = Recorded(leaf, "fake", Vitals(self.clock), self.clock)
+        provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60, self.clock)
         books = Books(self.ledger, self.clock, self.observer)
         self.complete = Complete(prepare, provider, books, self.clock)
         self.stream = StreamComplete(prepare, provider, books, self.clock)

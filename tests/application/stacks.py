@@ -7,12 +7,15 @@ from contextlib import aclosing
 from typing import Any
 
 from hexgate.adapters.breaker.pybreaker import Breakers
+from hexgate.adapters.cache.memory import in_memory
 from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
-from hexgate.application.pipeline import harden
+from hexgate.application.pipeline import harden, unite
+from hexgate.application.policies.cache import Cached
 from hexgate.application.policies.retry import RetryRules
+from hexgate.application.vitals import Vitals
 from hexgate.domain.answer import Chunk
-from hexgate.domain.call import ChatCall, EmbedCall, Hop, Options
+from hexgate.domain.call import CacheMode, ChatCall, EmbedCall, Hop, Options
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.errors import (
     BadResponse,
@@ -25,7 +28,7 @@ from hexgate.ports.provider import Provider
 from tests.contracts.provider import ProviderContract
 from tests.fakes import FakeClock, FakeProvider, Script, call, embed_call, script
 
-RULES = RetryRules(attempts=3, base_s=1.0, max_s=4.0)
+RULES = RetryRules(attempts=3)
 
 
 ONCE = RetryRules(attempts=1)
@@ -62,9 +65,16 @@ def hardened(
         limiter=MemoryLimiter({name: limits} if limits else {}, clock),
         breaker=breaker or Breakers(clock),
         rules=rules,
+        vitals=Vitals(clock),
         clock=clock,
         chance=lambda: 0.0,
     )
+
+
+def cached(leaf: Provider) -> Cached:
+    """A leaf without policies behind a cache."""
+    clock = FakeClock()
+    return unite({"fake": leaf}, in_memory(clock), CacheMode.READ_WRITE, 60, clock)
 
 
 class HardenedContract(ProviderContract):

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from hexgate.adapters.cache.memory import in_memory
-from hexgate.application.pipeline import unite
 from hexgate.application.policies.cache import Replay
 from hexgate.domain.answer import Finish
 from hexgate.domain.call import CacheMode
@@ -17,15 +15,16 @@ from hexgate.domain.errors import (
 )
 from tests.application.stacks import (
     CUT,
+    cached,
     drain,
     said,
 )
-from tests.fakes import FakeClock, FakeProvider, script
+from tests.fakes import FakeProvider, script
 
 
 async def test_an_answer_is_kept_and_given_again() -> None:
     leaf = FakeProvider("one two")
-    united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
+    united = cached(leaf)
     assert await united.hit(said("a")) is None
     answer = await united.complete(said("a"))
     assert await united.hit(said("a")) == answer
@@ -34,7 +33,7 @@ async def test_an_answer_is_kept_and_given_again() -> None:
 
 async def test_a_finished_stream_is_kept_and_replayed_alike() -> None:
     leaf = FakeProvider("one two")
-    united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
+    united = cached(leaf)
     chunks = await drain(united, said("a"))
     kept = await united.hit(said("a"))
     assert kept is not None
@@ -43,7 +42,7 @@ async def test_a_finished_stream_is_kept_and_replayed_alike() -> None:
 
 
 async def test_a_broken_or_abandoned_stream_is_not_kept() -> None:
-    united = unite({"fake": FakeProvider(CUT)}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
+    united = cached(FakeProvider(CUT))
     with pytest.raises(BadResponse):
         await drain(united, said("a"))
     stream = await united.open(said("a"))
@@ -63,7 +62,7 @@ async def test_a_broken_or_abandoned_stream_is_not_kept() -> None:
 async def test_each_mode_reads_and_writes_as_it_says(
     mode: CacheMode, kept: bool, found: bool
 ) -> None:
-    united = unite({"fake": FakeProvider()}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
+    united = cached(FakeProvider())
     await united.complete(said("a", cache_mode=mode))
     assert (await united.hit(said("a")) is not None) is kept
     await united.complete(said("a"))
@@ -72,13 +71,13 @@ async def test_each_mode_reads_and_writes_as_it_says(
 
 async def test_an_answer_that_was_cut_off_is_not_kept() -> None:
     leaf = FakeProvider(script("one two", Finish.LENGTH))
-    united = unite({"fake": leaf}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
+    united = cached(leaf)
     await united.complete(said("a"))
     assert await united.hit(said("a")) is None
 
 
 async def test_tenants_and_partitions_never_share_an_answer() -> None:
-    united = unite({"fake": FakeProvider()}, in_memory(FakeClock()), CacheMode.READ_WRITE, 60)
+    united = cached(FakeProvider())
     await united.complete(said("a"))
     assert await united.hit(replace(said("a"), tenant="other")) is None
     assert await united.hit(said("a", cache_partition="other")) is None

@@ -27,12 +27,11 @@ from hexgate.domain.errors import (
     TimedOut,
     Unserved,
 )
-from hexgate.ports.breaker import BreakerState
+from hexgate.domain.health import BreakerState
 from hexgate.ports.provider import Provider
 from tests.application.stacks import (
     CUT,
     ONCE,
-    RULES,
     HardenedContract,
     aimed,
     drain,
@@ -49,13 +48,13 @@ class TestHardened(HardenedContract):
 class TestUnited(HardenedContract):
     def stack(self, leaf: FakeProvider) -> Provider:
         cache = in_memory(SystemClock())
-        return unite({"fake": super().stack(leaf)}, cache, CacheMode.BYPASS, 60)
+        return unite({"fake": super().stack(leaf)}, cache, CacheMode.BYPASS, 60, SystemClock())
 
 
 class TestUnitedWithCache(HardenedContract):
     def stack(self, leaf: FakeProvider) -> Provider:
         cache = in_memory(SystemClock())
-        return unite({"fake": super().stack(leaf)}, cache, CacheMode.READ_WRITE, 60)
+        return unite({"fake": super().stack(leaf)}, cache, CacheMode.READ_WRITE, 60, SystemClock())
 
 
 async def test_a_transient_failure_is_retried_and_written_down() -> None:
@@ -81,7 +80,7 @@ async def test_waits_without_advice_stay_within_their_bounds() -> None:
     leaf = FakeProvider(Overloaded("busy"))
     await settled(clock, hardened(leaf, clock), aimed())
     assert len(clock.naps) == 2
-    assert all(0 <= nap <= RULES.max_s for nap in clock.naps)
+    assert all(0 <= nap <= 8.0 for nap in clock.naps)
 
 
 async def test_what_is_not_transient_is_not_retried() -> None:
@@ -99,6 +98,7 @@ async def test_one_budget_bounds_retries_and_fallbacks_together() -> None:
         in_memory(clock),
         CacheMode.BYPASS,
         60,
+        clock,
     )
     asked = aimed("a/m", "b/m", "c/m", attempts=Attempts(4))
     error = await settled(clock, united, asked)
@@ -124,6 +124,7 @@ async def test_the_next_target_takes_over_with_its_own_model_and_bound() -> None
         in_memory(clock),
         CacheMode.BYPASS,
         60,
+        clock,
     )
     asked = aimed("a/m", "b/other")
     asked = replace(asked, hops=(asked.hops[0], replace(asked.hops[1], max_output_tokens=7)))
@@ -140,6 +141,7 @@ async def test_one_failed_target_is_that_failure_and_several_are_all_of_them() -
         in_memory(clock),
         CacheMode.BYPASS,
         60,
+        clock,
     )
     with pytest.raises(Unserved) as one:
         await united.complete(aimed("a/m"))
@@ -157,6 +159,7 @@ async def test_a_rejected_request_goes_to_nobody_else() -> None:
         in_memory(FakeClock()),
         CacheMode.BYPASS,
         60,
+        FakeClock(),
     )
     with pytest.raises(InvalidRequest):
         await united.complete(aimed("a/m", "b/m"))
@@ -170,7 +173,7 @@ async def test_streams_that_always_break_open_the_breaker() -> None:
     for _ in range(2):
         with pytest.raises(BadResponse):
             await drain(provider, aimed())
-    assert breaker.state("fake/m") is BreakerState.OPEN
+    assert breaker.status("fake/m").state is BreakerState.OPEN
     with pytest.raises(CircuitOpen):
         await provider.open(aimed())
 
@@ -184,11 +187,11 @@ async def test_a_probe_is_judged_when_its_stream_opens_and_again_when_it_breaks(
         await drain(provider, aimed())
     clock.advance(11)
     stream = await provider.open(aimed())
-    assert breaker.state("fake/m") is BreakerState.CLOSED
+    assert breaker.status("fake/m").state is BreakerState.CLOSED
     await stream.aclose()
     with pytest.raises(BadResponse):
         await drain(provider, aimed())
-    assert breaker.state("fake/m") is BreakerState.OPEN
+    assert breaker.status("fake/m").state is BreakerState.OPEN
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -204,7 +207,7 @@ async def test_a_cancelled_call_says_nothing_about_the_providers_health(streamed
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert breaker.state("fake/m") is BreakerState.CLOSED
+    assert breaker.status("fake/m").state is BreakerState.CLOSED
     assert [one.failure for one in asked.attempts.done] == ["CANCELLED"]
 
 
@@ -255,10 +258,10 @@ async def test_a_callers_own_impatience_rests_nobody_elses_target() -> None:
     hasty = aimed(timeouts=brief, options=Options(timeouts=brief))
     with pytest.raises(TimedOut):
         await provider.complete(hasty)
-    assert breaker.state("fake/m") is BreakerState.CLOSED
+    assert breaker.status("fake/m").state is BreakerState.CLOSED
     with pytest.raises(TimedOut):
         await provider.complete(aimed(timeouts=brief))
-    assert breaker.state("fake/m") is BreakerState.OPEN
+    assert breaker.status("fake/m").state is BreakerState.OPEN
 
 
 async def test_a_breaker_that_opens_between_retries_does_not_hide_what_opened_it() -> None:
@@ -275,6 +278,7 @@ async def test_each_target_has_its_own_time_limits() -> None:
         in_memory(FakeClock()),
         CacheMode.BYPASS,
         60,
+        FakeClock(),
     )
     asked = aimed("a/m", "b/m")
     patient = Timeouts(attempt_s=300)
@@ -286,7 +290,9 @@ async def test_each_target_has_its_own_time_limits() -> None:
 async def test_a_target_at_our_own_limit_leaves_the_call_to_the_next() -> None:
     clock = FakeClock()
     busy = hardened(FakeProvider("a"), clock, name="a", limits=Limits(requests_per_minute=1))
-    united = unite({"a": busy, "b": FakeProvider("b")}, in_memory(clock), CacheMode.BYPASS, 60)
+    united = unite(
+        {"a": busy, "b": FakeProvider("b")}, in_memory(clock), CacheMode.BYPASS, 60, SystemClock()
+    )
     for name in "ab":
         answer = await united.complete(aimed("a/m", "b/m"))
         assert answer.parts == (Text(name),)
@@ -296,12 +302,13 @@ async def test_a_target_at_our_own_limit_leaves_the_call_to_the_next() -> None:
 
 async def test_nobody_waits_long_for_one_target_while_another_is_left() -> None:
     clock = FakeClock()
-    slow = FakeProvider(ProviderLimited("later", retry_after_s=RULES.max_s + 1))
+    slow = FakeProvider(ProviderLimited("later", retry_after_s=8.0 + 1))
     united = unite(
         {"a": hardened(slow, clock, name="a"), "b": FakeProvider("b")},
         in_memory(clock),
         CacheMode.BYPASS,
         60,
+        clock,
     )
     answer = await united.complete(aimed("a/m", "b/m"))
     assert answer.parts == (Text("b"),)

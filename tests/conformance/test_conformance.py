@@ -13,7 +13,7 @@ from hexgate.domain.call import ChatCall, Timeouts
 from hexgate.domain.chat import Inline, Link, Media
 from hexgate.domain.errors import GatewayError, ProviderLimited, Unsupported
 from hexgate.domain.spec import OnUnsupported
-from hexgate.entrypoints.container import Leaf
+from hexgate.entrypoints.leaves import Leaf
 from hexgate.ports.provider import Provider
 from tests.conformance import limits, table
 from tests.conformance.checks import LINK, PNG

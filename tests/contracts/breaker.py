@@ -7,7 +7,8 @@ import abc
 import pytest
 
 from hexgate.domain.errors import CircuitOpen
-from hexgate.ports.breaker import Breaker, BreakerState, Outcome, Permit
+from hexgate.domain.health import BreakerState
+from hexgate.ports.breaker import Breaker, Outcome, Permit
 
 KEY = "openai/gpt-x"
 SUCCESS, FAILURE, NEUTRAL = Outcome.SUCCESS, Outcome.FAILURE, Outcome.NEUTRAL
@@ -41,16 +42,16 @@ class BreakerContract(abc.ABC):
 
     def test_an_unknown_key_is_closed(self) -> None:
         breaker = self.make()
-        assert breaker.state("never/seen") is BreakerState.CLOSED
+        assert breaker.status("never/seen").state is BreakerState.CLOSED
         assert not breaker.admit("never/seen").probe
 
     def test_opens_after_so_many_failures_in_a_row(self) -> None:
         breaker = self.make()
         for outcome in (FAILURE, FAILURE, SUCCESS, FAILURE, FAILURE):
             breaker.admit(KEY).settle(outcome)
-        assert breaker.state(KEY) is BreakerState.CLOSED
+        assert breaker.status(KEY).state is BreakerState.CLOSED
         breaker.admit(KEY).settle(FAILURE)
-        assert breaker.state(KEY) is BreakerState.OPEN
+        assert breaker.status(KEY).state is BreakerState.OPEN
 
     def test_refuses_while_open_and_says_how_long(self) -> None:
         breaker = self.opened()
@@ -63,13 +64,13 @@ class BreakerContract(abc.ABC):
     def test_keys_do_not_affect_each_other(self) -> None:
         breaker = self.opened()
         breaker.admit("openai/gpt-y").settle(SUCCESS)
-        assert breaker.state("openai/gpt-y") is BreakerState.CLOSED
-        assert breaker.state(KEY) is BreakerState.OPEN
+        assert breaker.status("openai/gpt-y").state is BreakerState.CLOSED
+        assert breaker.status(KEY).state is BreakerState.OPEN
 
     def test_is_half_open_once_the_rest_is_over(self) -> None:
         breaker = self.opened()
         self.elapse(10)
-        assert breaker.state(KEY) is BreakerState.HALF_OPEN
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
         assert breaker.admit(KEY).probe
 
     def test_lets_only_so_many_probes_through_at_a_time(self) -> None:
@@ -86,47 +87,47 @@ class BreakerContract(abc.ABC):
         breaker, first = self.half_open()
         first.settle(SUCCESS)
         breaker.admit(KEY).settle(SUCCESS)
-        assert breaker.state(KEY) is BreakerState.HALF_OPEN
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
         breaker.admit(KEY).settle(SUCCESS)
-        assert breaker.state(KEY) is BreakerState.CLOSED
+        assert breaker.status(KEY).state is BreakerState.CLOSED
         assert not breaker.admit(KEY).probe
 
     def test_one_failed_probe_opens_it_again_for_the_whole_rest(self) -> None:
         breaker, first = self.half_open()
         first.settle(FAILURE)
         self.elapse(9)
-        assert breaker.state(KEY) is BreakerState.OPEN
+        assert breaker.status(KEY).state is BreakerState.OPEN
         self.elapse(1)
-        assert breaker.state(KEY) is BreakerState.HALF_OPEN
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
 
     def test_failures_before_the_probation_are_forgotten_when_it_closes(self) -> None:
         breaker, first = self.half_open()
         first.settle(SUCCESS)
         for outcome in (SUCCESS, SUCCESS, FAILURE, FAILURE):
             breaker.admit(KEY).settle(outcome)
-        assert breaker.state(KEY) is BreakerState.CLOSED
+        assert breaker.status(KEY).state is BreakerState.CLOSED
 
     def test_a_neutral_outcome_neither_opens_nor_forgives(self) -> None:
         breaker = self.make()
         for outcome in (NEUTRAL, FAILURE, NEUTRAL, FAILURE, NEUTRAL, NEUTRAL):
             breaker.admit(KEY).settle(outcome)
-        assert breaker.state(KEY) is BreakerState.CLOSED
+        assert breaker.status(KEY).state is BreakerState.CLOSED
         breaker.admit(KEY).settle(FAILURE)
-        assert breaker.state(KEY) is BreakerState.OPEN
+        assert breaker.status(KEY).state is BreakerState.OPEN
 
     def test_a_neutral_probe_decides_nothing(self) -> None:
         breaker, first = self.half_open()
         first.settle(NEUTRAL)
         for _ in range(5):
             breaker.admit(KEY).settle(NEUTRAL)
-        assert breaker.state(KEY) is BreakerState.HALF_OPEN
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
 
     def test_a_second_report_is_ignored(self) -> None:
         breaker = self.make()
         permit = breaker.admit(KEY)
         for _ in range(10):
             permit.settle(FAILURE)
-        assert breaker.state(KEY) is BreakerState.CLOSED
+        assert breaker.status(KEY).state is BreakerState.CLOSED
 
     def test_a_probe_gives_its_place_back_only_once(self) -> None:
         breaker, first = self.half_open()
@@ -145,7 +146,7 @@ class BreakerContract(abc.ABC):
         self.elapse(9)
         straggler.settle(FAILURE)
         self.elapse(1)
-        assert breaker.state(KEY) is BreakerState.HALF_OPEN
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
 
     def test_stragglers_do_not_decide_a_probation(self) -> None:
         breaker = self.make()
@@ -156,7 +157,7 @@ class BreakerContract(abc.ABC):
         breaker.admit(KEY)
         for straggler, outcome in zip(stragglers, [SUCCESS] * 3 + [FAILURE] * 3, strict=True):
             straggler.settle(outcome)
-            assert breaker.state(KEY) is BreakerState.HALF_OPEN
+            assert breaker.status(KEY).state is BreakerState.HALF_OPEN
         # Nor do they give back a place that they never took.
         breaker.admit(KEY)
         with pytest.raises(CircuitOpen):
@@ -177,4 +178,4 @@ class BreakerContract(abc.ABC):
         second.settle(FAILURE)
         for _ in range(3):
             first.settle(SUCCESS)
-        assert breaker.state(KEY) is BreakerState.OPEN
+        assert breaker.status(KEY).state is BreakerState.OPEN

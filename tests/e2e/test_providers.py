@@ -16,6 +16,7 @@ from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.adapters.simulator import Simulator
 from hexgate.application.pipeline import harden, unite
 from hexgate.application.policies.retry import RetryRules
+from hexgate.application.vitals import Vitals
 from hexgate.domain.call import CacheMode, ChatCall, EmbedCall, Hop
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.embed import Embedded
@@ -136,9 +137,10 @@ class TestHardened(SimulatedContract):
             limiter=MemoryLimiter({"fake": Limits(concurrency=1)}, clock),
             breaker=Breakers(clock),
             rules=RetryRules(attempts=1),
+            vitals=Vitals(clock),
             clock=clock,
         )
-        return unite({"fake": hardened}, in_memory(clock), CacheMode.BYPASS, 60)
+        return unite({"fake": hardened}, in_memory(clock), CacheMode.BYPASS, 60, clock)
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["unary", "stream"])

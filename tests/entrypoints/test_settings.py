@@ -17,6 +17,7 @@ from hexgate.domain.price import Rates
 from hexgate.entrypoints import kinds, settings
 from hexgate.entrypoints.fields import Address, Url
 from hexgate.entrypoints.kinds import KINDS, Azure, OpenAI, Simulator
+from hexgate.entrypoints.resilience import Alias
 from hexgate.entrypoints.section import Section
 from hexgate.entrypoints.settings import Card, Models, Price, Server, Settings, Spend, nanos
 
@@ -51,6 +52,11 @@ def numbers(node: object, path: str = "") -> Iterator[tuple[str, dict[str, objec
     elif isinstance(node, list):
         for inner in node:
             yield from numbers(inner, path)
+
+
+def named(*targets: str) -> Alias:
+    """An alias as a list makes it."""
+    return Alias.model_validate({"targets": targets})
 
 
 @pytest.mark.parametrize("section", sections())
@@ -131,7 +137,7 @@ def test_an_endpoint_of_azure_with_the_path_of_an_api_is_refused(path: str) -> N
         Models(default="nobody/x"),
         Models(default_provider="nobody"),
         Models(fallbacks=("nobody/x",)),
-        Models(aliases={"fast": ("sim/x", "nobody/x")}),
+        Models(aliases={"fast": named("sim/x", "nobody/x")}),
         Models(cards={"nobody/x": Card()}),
     ],
 )
@@ -141,21 +147,21 @@ def test_a_name_of_a_provider_that_is_not_there_is_refused(models: Models) -> No
 
 
 def test_every_unknown_provider_is_reported_with_its_place() -> None:
-    models = Models(default="simm/x", aliases={"a": ("no/x", "sim/x", "ni/x")})
+    models = Models(default="simm/x", aliases={"a": named("no/x", "sim/x", "ni/x")})
     with pytest.raises(ValidationError) as caught:
         Settings(providers=SIM, models=models)
     errors = caught.value.errors()
     assert [error["loc"] for error in errors] == [
         ("models", "default"),
-        ("models", "aliases", "a", 0),
-        ("models", "aliases", "a", 2),
+        ("models", "aliases", "a", "targets", 0, "target"),
+        ("models", "aliases", "a", "targets", 2, "target"),
     ]
     assert errors[0]["msg"].endswith("(did you mean 'sim'?)")
 
 
 @pytest.mark.parametrize("default", ["sim/x", "fast", "bare-name"])
 def test_the_default_model_is_a_target_an_alias_or_a_bare_name(default: str) -> None:
-    models = Models(default=default, aliases={"fast": ("sim/x",)})
+    models = Models(default=default, aliases={"fast": named("sim/x")})
     assert Settings(providers=SIM, models=models).models.default == default
 
 

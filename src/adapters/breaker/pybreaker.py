@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pybreaker
 
 from hexgate.domain.errors import CircuitOpen
-from hexgate.ports.breaker import BreakerState, Outcome, Permit
+from hexgate.domain.health import BreakerState, BreakerStatus
+from hexgate.ports.breaker import Outcome, Permit
 from hexgate.ports.clock import Clock
 
 _STATES = {
@@ -22,6 +23,7 @@ _STATES = {
     pybreaker.STATE_HALF_OPEN: BreakerState.HALF_OPEN,
     pybreaker.STATE_OPEN: BreakerState.OPEN,
 }
+_CLOSED = BreakerStatus()
 _PROBING_S = 1.0  # the hint while probes are out: nobody knows when they come back
 
 
@@ -34,6 +36,9 @@ class Settings:
     """
 
     failures: int = 5
+    failure_ratio: float = 0.5
+    window_s: float = 60.0
+    min_calls: int = 20
     rest_s: float = 30.0
     probes: int = 1
     successes: int = 2
@@ -67,10 +72,14 @@ class Breakers:
         gate = self._gates.get(key)
         return (gate or self._added(key)).admit()
 
-    def state(self, key: str) -> BreakerState:
+    def status(self, key: str) -> BreakerStatus:
         """See Breaker. HALF_OPEN as soon as the rest is over, before the first probe too."""
         gate = self._gates.get(key)
-        return gate.seen() if gate else BreakerState.CLOSED
+        return gate.status() if gate else _CLOSED
+
+    def trip(self, key: str) -> None:
+        """See Breaker."""
+        (self._gates.get(key) or self._added(key)).trip()
 
     def _added(self, key: str) -> _Gate:
         if len(self._gates) >= self._max_keys:
@@ -137,11 +146,16 @@ class _Gate(pybreaker.CircuitBreakerListener):
         elif outcome is Outcome.SUCCESS and not self.clean():
             self._machine.call(_succeed)
 
-    def seen(self) -> BreakerState:
+    def trip(self) -> None:
+        """Open, or begin the rest anew."""
+        self._machine.open()
+
+    def status(self) -> BreakerStatus:
         """The state as the next attempt would find it."""
-        if self._state is BreakerState.OPEN and self._left_s() <= 0:
-            return BreakerState.HALF_OPEN
-        return self._state
+        left_s = max(0.0, self._left_s()) if self._state is BreakerState.OPEN else 0.0
+        if self._state is BreakerState.OPEN and not left_s:
+            return BreakerStatus(state=BreakerState.HALF_OPEN)
+        return BreakerStatus(state=self._state, rest_s=left_s)
 
     def clean(self) -> bool:
         """Closed and without failures: as if it had just been made."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hexgate.domain.errors import RateLimited
 from hexgate.ports.clock import Clock
-from hexgate.ports.limiter import Lease
+from hexgate.ports.limiter import Lease, Left
 
 _SECOND_US = 1_000_000
 _MINUTE_US = 60 * _SECOND_US
@@ -58,6 +58,11 @@ class _Rate:
         now = now_us * self.limit
         early = max(self._until, now) + (cost - self.burst) * _MINUTE_US - now
         return -(-early // self.limit) if early > 0 else 0
+
+    def left(self, now_us: int) -> int:
+        """The most that fits now."""
+        ahead = max(0, self._until - now_us * self.limit)
+        return max(0, (self.burst * _MINUTE_US - ahead) // _MINUTE_US)
 
     def add(self, now_us: int, cost: int) -> None:
         """Take `cost`, or give back a negative one. May end in debt."""
@@ -185,6 +190,17 @@ class _Bucket:
             bounds.append(_Bound(wait_us, "tokens_per_minute", self._tokens.limit))
         return bounds
 
+    def left(self, now_us: int) -> tuple[Left, ...]:
+        """What each limit leaves."""
+        found = []
+        if self._requests:
+            found.append(Left("requests", self._requests.limit, self._requests.left(now_us)))
+        if self._tokens:
+            found.append(Left("tokens", self._tokens.limit, self._tokens.left(now_us)))
+        if self._slots is not None:
+            found.append(Left("concurrency", self._slots, self._slots - self._held))
+        return tuple(found)
+
     def _full(self) -> bool:
         return self._slots is not None and self._held >= self._slots
 
@@ -255,6 +271,11 @@ class MemoryLimiter:
         if await self._turn(bucket, tokens, now_us + wait_us):
             return _Lease(bucket, self._clock, tokens)
         raise bucket.refusal(_us(self._clock.monotonic()), tokens)
+
+    async def left(self, key: str) -> tuple[Left, ...]:
+        """See Limiter."""
+        bucket = self._buckets.get(key)
+        return () if bucket is None else bucket.left(_us(self._clock.monotonic()))
 
     async def _turn(self, bucket: _Bucket, tokens: int, until_us: int) -> bool:
         """Queue until admitted (True) or out of time.

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from hexgate.application.policies.around import Around, C, W
 from hexgate.application.policies.tail import Tailed
+from hexgate.application.vitals import Vitals
 from hexgate.domain.answer import Finished
 from hexgate.domain.call import Call, ChatCall
 from hexgate.domain.errors import CircuitOpen, TimedOut, Unwell
@@ -21,9 +22,10 @@ class Guarded(Around):
     recovering target closed; if it breaks later, that is a new sample.
     """
 
-    def __init__(self, inner: Provider, breaker: Breaker, provider: str) -> None:
+    def __init__(self, inner: Provider, breaker: Breaker, vitals: Vitals, provider: str) -> None:
         super().__init__(inner)
         self._breaker = breaker
+        self._vitals = vitals
         self._provider = provider
 
     async def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> W:

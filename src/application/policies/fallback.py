@@ -9,14 +9,19 @@ from hexgate.domain.answer import Completion
 from hexgate.domain.call import ChatCall, EmbedCall
 from hexgate.domain.embed import Embedded
 from hexgate.domain.errors import AllTargetsFailed, RateLimited, Unserved
+from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider, Stream
 
 
 class Fallback:
     """Tries the hops of a call in order, while none has shown output and the budget lasts."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self, providers: Mapping[str, Provider], clock: Clock, wait_s: float = 0.0
+    ) -> None:
         self._providers = providers
+        self._clock = clock
+        self._wait_s = wait_s
 
     async def complete(self, call: ChatCall) -> Completion:
         """See Provider. Raises AllTargetsFailed when several targets failed, else the one error."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hexgate.application.policies.around import Around, C, T
+from hexgate.application.vitals import Vitals
 from hexgate.domain.call import Attempt, Call
-from hexgate.domain.errors import GatewayError, Unserved
+from hexgate.domain.errors import GatewayError, Unserved, Unsupported
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
 
 class Recorded(Around):
-    """The innermost policy: what passes it is a call to the provider, billed or not."""
+    """What passes here is a call to the provider, billed or not, and tells how the target fares."""
 
-    def __init__(self, inner: Provider, provider: str, clock: Clock) -> None:
+    def __init__(self, inner: Provider, provider: str, vitals: Vitals, clock: Clock) -> None:
         super().__init__(inner)
         self._provider = provider
+        self._vitals = vitals
         self._clock = clock
 
     async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
@@ -25,6 +27,9 @@ class Recorded(Around):
         started = self._clock.monotonic()
         try:
             answer = await go(call)
+        except Unsupported:
+            call.attempts.give_back()
+            raise
         except BaseException as error:
             self._note(call, started, error)
             raise
@@ -34,18 +39,24 @@ class Recorded(Around):
     def _note(
         self, call: Call, started: float, error: BaseException | None, request_id: str = ""
     ) -> None:
-        if isinstance(error, Unserved):
+        now = self._clock.monotonic()
+        vital = self._vitals.of(self._provider, call.model)
+        if error is None:
+            vital.answered(now - started, now)
+        elif isinstance(error, Unserved):
             request_id = error.request_id
-        if isinstance(error, GatewayError) and error.billed is not None:
-            call.attempts.wasted.append((len(call.attempts.done), call.hop, error.billed))
+            vital.failed(error.reason, now - started, now)
         call.attempts.done.append(
             Attempt(
                 provider=self._provider,
                 model=call.model,
                 failure=_reason(error),
                 http_status=_status(error),
-                duration_s=self._clock.monotonic() - started,
+                duration_s=now - started,
                 request_id=request_id,
+                hedged=call.hedged,
+                hop=call.hop,
+                billed=error.billed if isinstance(error, GatewayError) else None,
             )
         )
 

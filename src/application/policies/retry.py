@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.stop import stop_base
@@ -11,23 +12,52 @@ from tenacity.wait import wait_base, wait_random_exponential
 
 from hexgate.application.policies.around import Around, C, T
 from hexgate.domain.call import Call
+from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import CircuitOpen, Transient
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
-class RetryRules:
-    """`attempts` per target, the first included; waits in seconds, full jitter.
-
-    `spread` lengthens a wait that the provider asked for by up to this share, so that all callers
-    who were told the same do not come back together.
+class RetryRow:
+    """At most `retries` after one kind of failure; the first waits `wait_s`, the next `factor`
+    times as long, and each up to its double, by chance.
     """
 
-    attempts: int = 3
-    base_s: float = 0.5
-    max_s: float = 8.0
+    retries: int
+    wait_s: float
+    factor: float = 1.0
+
+
+TABLE: Mapping[Condition, RetryRow] = MappingProxyType(
+    {
+        Condition.RATE_LIMIT: RetryRow(3, 1.0, 2.0),
+        Condition.ERROR: RetryRow(2, 2.0),
+        Condition.UNAVAILABLE: RetryRow(1, 5.0),
+        Condition.OVERLOADED: RetryRow(1, 10.0),
+        Condition.TIMEOUT: RetryRow(1, 1.0),
+        Condition.UNREACHABLE: RetryRow(2, 0.5, 2.0),
+    }
+)
+"""The defaults. What is not in a table is not retried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRules:
+    """A row for each kind of failure; `attempts` per target at most, the first included.
+
+    A wait above `patience_s` is not worth it while another target is left. `spread` lengthens a
+    wait that the provider asked for by up to this share, so that all callers who were told the same
+    do not come back together. A provider gets at most `ratio` retries for each call, and `burst`
+    that quiet times saved up.
+    """
+
+    rows: Mapping[Condition, RetryRow] = field(default_factory=lambda: TABLE)
+    attempts: int = 4
+    patience_s: float = 20.0
     spread: float = 0.1
+    ratio: float = 0.1
+    burst: int = 10
 
 
 class Retried(Around):
@@ -39,7 +69,7 @@ class Retried(Around):
         super().__init__(inner)
         self._rules = rules
         self._clock = clock
-        backoff = wait_random_exponential(multiplier=rules.base_s, max=rules.max_s)
+        backoff = wait_random_exponential(multiplier=1.0, max=8.0)
         self._wait = _AsAsked(backoff, rules.spread, random)
 
     async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
@@ -60,7 +90,7 @@ class Retried(Around):
         # A new instance for each call: tenacity keeps the state of an iteration on it.
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._rules.attempts)
-            | _Spent(call, self._clock, self._rules.max_s),
+            | _Spent(call, self._clock, self._rules.patience_s),
             wait=self._wait,
             retry=retry_if_exception_type(Transient),
             sleep=self._clock.sleep,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hexgate.entrypoints.config.secrets import SECRETS
 from hexgate.entrypoints.kinds import AnyProvider, Limits, Simulator
+from hexgate.entrypoints.resilience import Alias
 from hexgate.entrypoints.settings import Settings
 
 _SHOWN = (
@@ -73,8 +74,8 @@ def _models(settings: Settings) -> Iterator[str]:
     yield f"models: default {models.default or 'none'}"
     if models.default_provider:
         yield f"models: default provider {models.default_provider}"
-    for alias, targets in models.aliases.items():
-        yield f"alias {alias}: {', then '.join(targets)}"
+    for name, alias in models.aliases.items():
+        yield f"alias {name}: {_alias(alias, alias.strategy or settings.routing.strategy)}"
     if models.fallbacks:
         yield f"fallbacks: {', then '.join(models.fallbacks)}"
     tokens = models.max_output_tokens
@@ -88,8 +89,11 @@ def _rules(settings: Settings) -> Iterator[str]:
     retry, breaker, cache = settings.retry, settings.breaker, settings.cache
     yield (
         f"retry: {retry.attempts} attempts per target and {settings.max_attempts} per call, "
-        f"waits of {retry.base_s:g} s to {retry.max_s:g} s"
+        f"for each call at most {retry.budget.ratio:g} of one"
     )
+    for rule in settings.routing.fallback:
+        of = f" of {rule.of}" if rule.of else ""
+        yield f"fallback{of} on {', '.join(rule.on)}: {', then '.join(rule.to)}"
     yield (
         f"breaker: opens after {breaker.failures} failures, rests {breaker.rest_s:g} s, then "
         f"{breaker.probes} at a time until {breaker.successes} succeed"
@@ -108,6 +112,13 @@ def _rules(settings: Settings) -> Iterator[str]:
     bound = settings.spend.max_cost_per_request_usd
     yield "spend: " + ("no bound" if bound is None else f"at most {bound:f} USD") + " per request"
     yield f"log: {settings.log.level}, {'JSON lines' if settings.log.as_json else 'text'}"
+
+
+def _alias(alias: Alias, strategy: str) -> str:
+    if strategy == "order" or len(alias.targets) == 1:
+        return ", then ".join(member.target for member in alias.targets)
+    shares = (f"{m.target} ({m.weight:g})" for m in alias.targets)
+    return f"by {strategy}: {', '.join(shares)}"
 
 
 def _on(value: bool) -> str:

@@ -24,14 +24,22 @@ def validate(document: Document) -> Settings:
         details = error.errors(include_input=False)
         problems = [_problem(d, document) for d in details if not _echo(d, details)]
         # Not `from error`: it still holds what was given to it, keys included.
-        known = {problem.key for problem in problems}
-        problems += [problem for problem in _dangling(document) if problem.key not in known]
+        found = _dangling(document)
+        known = {_as_written(problem.key) for problem in found}
+        problems = [p for p in problems if _as_written(p.key) not in known] + found
     else:
         problems = []
     problems = document.problems + [p for p in problems if not document.judged(p.key)]
     if problems:
         raise ConfigError(sorted(problems, key=_order))
     return settings
+
+
+def _as_written(key: Key) -> Key:
+    """An alias may be a name, a list or a section; within, all of them are sections."""
+    if key[:2] != ("models", "aliases"):
+        return key
+    return (*key[:3], *(part for part in key[3:] if part not in ("targets", "target")))
 
 
 def _order(problem: Problem) -> tuple[str, int]:
@@ -48,14 +56,14 @@ def _echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
 
 def _dangling(document: Document) -> list[Problem]:
     """Names of providers that do not exist: the models look for them only when all else is well."""
-    providers, models = document.tree.get("providers"), document.tree.get("models")
-    if not isinstance(providers, dict) or not isinstance(models, dict):
+    providers = document.tree.get("providers")
+    if not isinstance(providers, dict):
         return []
     return [
         Problem(
             document.place(key), document.exact(key), f"{_found(key, document)}, expected {what}"
         )
-        for key, what in dangling(providers, models)
+        for key, what in dangling(providers, document.tree)
     ]
 
 

@@ -14,7 +14,7 @@ from hexgate.domain.answer import TextDelta, Warned
 from hexgate.domain.assemble import Assembler
 from hexgate.domain.call import Options
 from hexgate.domain.errors import InvalidRequest
-from hexgate.entrypoints.grpc import parse, render
+from hexgate.entrypoints.grpc import parse, render, wishes
 from hexgate.entrypoints.grpc.boundary import Scope
 from hexgate.entrypoints.grpc.pace import Paced
 from hexgate.v1 import completion_service_pb2 as pb
@@ -78,7 +78,7 @@ class CompletionMethods:
             call_id=scope.call_id,
             tenant=TENANT,
             spec=parse.spec(message.spec),
-            options=parse.options(message.options) if message.HasField("options") else _OPTIONS,
+            options=wishes.options(message.options) if message.HasField("options") else _OPTIONS,
             deadline=scope.deadline,
         )
 
@@ -88,7 +88,7 @@ _NO_RAW = Warned(
     "a stream has no raw response; ask for it with Complete",
     "options.include_raw_response",
 )
-_OPTIONS = parse.options(pb.CompleteRequest().options)
+_OPTIONS = wishes.options(pb.CompleteRequest().options)
 
 
 async def _deliver(

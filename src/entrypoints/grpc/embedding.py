@@ -11,7 +11,7 @@ from hexgate.domain.chat import Media, Text
 from hexgate.domain.embed import EmbedInput, EmbedSpec, Purpose
 from hexgate.domain.errors import InvalidRequest, Violation
 from hexgate.domain.validation import KIND, refused
-from hexgate.entrypoints.grpc import parse, render
+from hexgate.entrypoints.grpc import parse, render, wishes
 from hexgate.entrypoints.grpc.boundary import Scope
 from hexgate.entrypoints.grpc.completion import TENANT
 from hexgate.v1 import embedding_service_pb2 as pb
@@ -79,7 +79,7 @@ def _input(path: str, proto: pb.EmbedInput, strange: list[Violation]) -> EmbedIn
 
 def _options(proto: generation_pb2.CallOptions) -> Options:
     """Translate how to make the call. Raises InvalidRequest for what only completions have."""
-    options = parse.options(proto)
+    options = wishes.options(proto)
     if proto.include_raw_response:
         raise _only_completions("options.include_raw_response")
     for field, value in proto.cache.ListFields():

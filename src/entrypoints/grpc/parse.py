@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
-from hexgate.domain.call import CacheMode, FallbackMode, Options, Timeouts
 from hexgate.domain.chat import (
     CacheMark,
     FileId,
@@ -73,32 +72,19 @@ _EFFORTS: Mapping[int, Effort | None] = {
     generation_pb2.REASONING_EFFORT_XHIGH: Effort.XHIGH,
     generation_pb2.REASONING_EFFORT_MAX: Effort.MAX,
 }
-_CACHE_MODES: Mapping[int, CacheMode | None] = {
-    generation_pb2.CACHE_MODE_UNSPECIFIED: None,
-    generation_pb2.CACHE_MODE_BYPASS: CacheMode.BYPASS,
-    generation_pb2.CACHE_MODE_READ_WRITE: CacheMode.READ_WRITE,
-    generation_pb2.CACHE_MODE_READ_ONLY: CacheMode.READ_ONLY,
-    generation_pb2.CACHE_MODE_REFRESH: CacheMode.REFRESH,
-}
-_FALLBACK_MODES: Mapping[int, FallbackMode] = {
-    generation_pb2.FALLBACK_MODE_UNSPECIFIED: FallbackMode.BEFORE_OUTPUT,
-    generation_pb2.FALLBACK_MODE_DISABLED: FallbackMode.DISABLED,
-    generation_pb2.FALLBACK_MODE_BEFORE_OUTPUT: FallbackMode.BEFORE_OUTPUT,
-}
 # Parts of the contract that this server does not honour yet. Ignoring one would be a lie.
 _LATER_SPEC: tuple[Literal["prompt", "selection", "context"], ...] = (
     "prompt",
     "selection",
     "context",
 )
-_LATER_ROUTING = ("policy", "objective", "regions", "affinity_key", "hedge_after")
 
 
 def spec(proto: generation_pb2.CompletionSpec) -> Spec:
     """Translate what is asked. Raises InvalidRequest and Unimplemented."""
     for name in _LATER_SPEC:
         if proto.HasField(name):
-            raise _later(f"spec.{name}")
+            raise later(f"spec.{name}")
     return Spec(
         model=proto.model,
         messages=tuple(
@@ -113,55 +99,6 @@ def spec(proto: generation_pb2.CompletionSpec) -> Spec:
         output=_output(proto.output) if proto.HasField("output") else _PLAIN,
         thinking=_thinking(proto.reasoning) if proto.HasField("reasoning") else None,
         provider_options=_provider_options(proto) if proto.provider_options else _NOTHING,
-    )
-
-
-def options(proto: generation_pb2.CallOptions) -> Options:
-    """Translate how to answer. Raises InvalidRequest and Unimplemented."""
-    if proto.idempotency_key:
-        raise _later("options.idempotency_key")
-    if proto.priority:
-        raise _later("options.priority")
-    if proto.cache.HasField("min_similarity"):
-        raise _later("options.cache.min_similarity")
-    for field, _ in proto.routing.ListFields():
-        if field.name in _LATER_ROUTING:
-            raise _later(f"options.routing.{field.name}")
-    who, routing, spend, cache = proto.attribution, proto.routing, proto.spend, proto.cache
-    mode = routing.fallback_mode
-    if mode == generation_pb2.FALLBACK_MODE_RESTART_STREAM:
-        raise _later("options.routing.fallback_mode=RESTART_STREAM")
-    return Options(
-        end_user_id=who.end_user_id,
-        agent_id=who.agent_id,
-        session_id=who.session_id,
-        labels=dict(who.labels),
-        allowed_providers=tuple(routing.allowed_providers),
-        denied_providers=tuple(routing.denied_providers),
-        fallback_models=tuple(routing.fallback_models),
-        fallback_mode=known("options.routing.fallback_mode", mode, _FALLBACK_MODES),
-        max_attempts=routing.max_attempts if routing.HasField("max_attempts") else None,
-        max_cost_nanos=spend.max_cost_nanos if spend.HasField("max_cost_nanos") else None,
-        max_input_price=(
-            spend.max_input_price_nanos_per_mtok
-            if spend.HasField("max_input_price_nanos_per_mtok")
-            else None
-        ),
-        max_output_price=(
-            spend.max_output_price_nanos_per_mtok
-            if spend.HasField("max_output_price_nanos_per_mtok")
-            else None
-        ),
-        cache_mode=known("options.cache.mode", cache.mode, _CACHE_MODES),
-        cache_ttl_s=seconds("options.cache.ttl", cache.ttl) if cache.HasField("ttl") else None,
-        cache_partition=cache.partition,
-        include_raw=proto.include_raw_response,
-        timeouts=_timeouts(proto.timeouts) if proto.HasField("timeouts") else None,
-        max_queue_wait_s=(
-            seconds("options.max_queue_wait", proto.max_queue_wait)
-            if proto.HasField("max_queue_wait")
-            else 0.0
-        ),
     )
 
 
@@ -288,23 +225,6 @@ def _thinking(proto: generation_pb2.ReasoningParams) -> Thinking:
     return Thinking(effort=effort, include=proto.include_reasoning)
 
 
-def _timeouts(proto: generation_pb2.Timeouts) -> Timeouts:
-    def given(name: str) -> float:
-        if not proto.HasField(name):  # type: ignore[arg-type]  # the stub wants a literal
-            return float("inf")
-        value = seconds(f"options.timeouts.{name}", getattr(proto, name))
-        if value == 0:
-            raise invalid(f"options.timeouts.{name}", "is 0 s, expected more", "OUT_OF_RANGE")
-        return value
-
-    return Timeouts(
-        connect_s=given("connect"),
-        first_token_s=given("first_token"),
-        between_tokens_s=given("between_tokens"),
-        attempt_s=given("attempt"),
-    )
-
-
 def _provider_options(proto: generation_pb2.CompletionSpec) -> dict[str, JsonObject]:
     return {name: _json(proto, name) for name in sorted(proto.provider_options)}
 
@@ -340,7 +260,8 @@ def known(field: str, value: int, table: Mapping[int, T]) -> T:
         raise invalid(field, found, "REQUIRED" if value == 0 else "UNKNOWN") from None
 
 
-def _later(feature: str) -> Unimplemented:
+def later(feature: str) -> Unimplemented:
+    """What is in the contract and not yet honoured."""
     return Unimplemented(
         f"{feature} is not implemented in this server; leave it unset",
         metadata={"feature": feature},

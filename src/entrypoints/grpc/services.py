@@ -15,6 +15,9 @@ from hexgate.entrypoints.grpc.admin import AdminMethods
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
 from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
+from hexgate.entrypoints.grpc.explain import ExplainMethods
+from hexgate.entrypoints.grpc.keys import KeyMethods
+from hexgate.entrypoints.grpc.targets import TargetMethods
 from hexgate.v1 import (
     admin_service_pb2,
     completion_service_pb2,
@@ -54,10 +57,23 @@ def embedding(boundary: Boundary, methods: EmbeddingMethods) -> Mapping[str, Han
     return {"Embed": boundary.unary(methods.embed, embedding_service_pb2.EmbedRequest)}
 
 
-def admin(boundary: Boundary, methods: AdminMethods) -> Mapping[str, Handler]:
+def admin(
+    boundary: Boundary,
+    methods: AdminMethods,
+    targets: TargetMethods,
+    keys: KeyMethods,
+    explain: ExplainMethods,
+) -> Mapping[str, Handler]:
     """The methods of AdminService that exist."""
     pb = admin_service_pb2
     return {
+        "ListTargets": boundary.unary(targets.list_targets, pb.ListTargetsRequest),
+        "SetTargetState": boundary.unary(targets.set_target_state, pb.SetTargetStateRequest),
+        "ExplainRoute": boundary.unary(explain.explain_route, pb.ExplainRouteRequest),
+        "ListProviderKeys": boundary.unary(keys.list_provider_keys, pb.ListProviderKeysRequest),
+        "ReplaceProviderKeys": boundary.unary(
+            keys.replace_provider_keys, pb.ReplaceProviderKeysRequest
+        ),
         "GetServerInfo": boundary.unary(methods.get_server_info, pb.GetServerInfoRequest),
         "CheckProvider": boundary.unary(methods.check_provider, pb.CheckProviderRequest),
     }

@@ -12,7 +12,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from hexgate.adapters.breaker.pybreaker import Breakers, Settings
 from hexgate.domain.errors import CircuitOpen
-from hexgate.ports.breaker import Breaker, BreakerState, Outcome, Permit
+from hexgate.domain.health import BreakerState
+from hexgate.ports.breaker import Breaker, Outcome, Permit
 from tests.contracts.breaker import FAILURE, KEY, NEUTRAL, SUCCESS, BreakerContract
 from tests.fakes import FakeClock
 
@@ -99,7 +100,7 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def both_agree(self) -> None:
         rested = self.state is BreakerState.OPEN and self.clock.monotonic() >= self.rested_at
-        assert self.breaker.state(KEY) is (BreakerState.HALF_OPEN if rested else self.state)
+        assert self.breaker.status(KEY).state is (BreakerState.HALF_OPEN if rested else self.state)
         assert 0 <= self.probing <= STRICT.probes
 
 
@@ -136,17 +137,17 @@ def test_the_number_of_keys_is_bounded_and_healthy_ones_go_first() -> None:
     for number in range(100):
         breakers.admit(f"well-{number}").settle(SUCCESS)
     assert len(breakers._gates) == 3
-    assert breakers.state("ill") is BreakerState.OPEN
+    assert breakers.status("ill").state is BreakerState.OPEN
     for number in range(3):
         breakers.admit(f"ill-{number}").settle(FAILURE)
     assert len(breakers._gates) == 3
-    assert breakers.state("ill") is BreakerState.CLOSED
+    assert breakers.status("ill").state is BreakerState.CLOSED
 
 
 def test_asking_for_a_state_remembers_no_key() -> None:
     breakers = Breakers(FakeClock())
     for number in range(10):
-        assert breakers.state(f"k{number}") is BreakerState.CLOSED
+        assert breakers.status(f"k{number}").state is BreakerState.CLOSED
     assert not breakers._gates
 
 
@@ -198,9 +199,9 @@ async def test_calls_cancelled_at_any_await_change_nothing(turns: int) -> None:
     for _ in range(10):
         await cut_off()
     breakers.admit(KEY).settle(FAILURE)
-    assert breakers.state(KEY) is BreakerState.OPEN
+    assert breakers.status(KEY).state is BreakerState.OPEN
     clock.advance(10)
     for _ in range(10):
         await cut_off()
-    assert breakers.state(KEY) is BreakerState.HALF_OPEN
+    assert breakers.status(KEY).state is BreakerState.HALF_OPEN
     assert [breakers.admit(KEY).probe, breakers.admit(KEY).probe] == [True, True]

@@ -11,7 +11,7 @@ import pytest
 
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.client import dial
-from hexgate.entrypoints.container import Leaves
+from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.server import Gateway, serving
 from hexgate.entrypoints.settings import Settings
 from hexgate.v1 import completion_service_pb2 as pb

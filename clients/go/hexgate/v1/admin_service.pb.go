@@ -33,9 +33,9 @@ const (
 	TargetState_TARGET_STATE_UNSPECIFIED TargetState = 0
 	// In rotation.
 	TargetState_TARGET_STATE_ENABLED TargetState = 1
-	// Finishes what it has, takes nothing new.
+	// Calls that were routed to it go on, retries included; it takes nothing new.
 	TargetState_TARGET_STATE_DRAINING TargetState = 2
-	// Out of rotation.
+	// Out of rotation at once: what is under way ends, and nothing is tried again there.
 	TargetState_TARGET_STATE_DISABLED TargetState = 3
 )
 
@@ -327,7 +327,7 @@ func (x *GetServerInfoResponse) GetActiveStreamCount() int32 {
 // Request of ListTargets.
 type ListTargetsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Targets per page.
+	// Targets per page; 0 means 100; above 1000 means 1000.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From a previous response.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -382,7 +382,7 @@ func (x *ListTargetsRequest) GetPageToken() string {
 // Response of ListTargets.
 type ListTargetsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One page.
+	// One page, by name: every target of the configuration, and those that were called.
 	Targets []*TargetStatus `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -437,7 +437,7 @@ func (x *ListTargetsResponse) GetNextPageToken() string {
 // Health of one target.
 type TargetStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stable identifier, `provider/model@region`.
+	// Stable identifier: `provider/model`, or `provider/*` for the provider itself.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// Operator's wish.
 	State TargetState `protobuf:"varint,2,opt,name=state,proto3,enum=hexgate.v1.TargetState" json:"state,omitempty"`
@@ -452,7 +452,19 @@ type TargetStatus struct {
 	// Median time to first token.
 	FirstTokenP50 *durationpb.Duration `protobuf:"bytes,7,opt,name=first_token_p50,json=firstTokenP50,proto3" json:"first_token_p50,omitempty"`
 	// Most recent failure.
-	LastFailure   ErrorReason `protobuf:"varint,8,opt,name=last_failure,json=lastFailure,proto3,enum=hexgate.v1.ErrorReason" json:"last_failure,omitempty"`
+	LastFailure ErrorReason `protobuf:"varint,8,opt,name=last_failure,json=lastFailure,proto3,enum=hexgate.v1.ErrorReason" json:"last_failure,omitempty"`
+	// Peak-sensitive moving average of how long calls wait for their first output, failures included.
+	Latency *durationpb.Duration `protobuf:"bytes,9,opt,name=latency,proto3" json:"latency,omitempty"`
+	// Fails the active probes of its provider; tried only when nothing else is left.
+	Unhealthy bool `protobuf:"varint,10,opt,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	// When a wish with a ttl ends.
+	EnableTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=enable_time,json=enableTime,proto3" json:"enable_time,omitempty"`
+	// The operator's reason.
+	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Attempts since this process started.
+	AttemptCount int64 `protobuf:"varint,13,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
+	// Attempts of these that failed on the provider's side.
+	FailureCount  int64 `protobuf:"varint,14,opt,name=failure_count,json=failureCount,proto3" json:"failure_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -543,12 +555,54 @@ func (x *TargetStatus) GetLastFailure() ErrorReason {
 	return ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
+func (x *TargetStatus) GetLatency() *durationpb.Duration {
+	if x != nil {
+		return x.Latency
+	}
+	return nil
+}
+
+func (x *TargetStatus) GetUnhealthy() bool {
+	if x != nil {
+		return x.Unhealthy
+	}
+	return false
+}
+
+func (x *TargetStatus) GetEnableTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EnableTime
+	}
+	return nil
+}
+
+func (x *TargetStatus) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *TargetStatus) GetAttemptCount() int64 {
+	if x != nil {
+		return x.AttemptCount
+	}
+	return 0
+}
+
+func (x *TargetStatus) GetFailureCount() int64 {
+	if x != nil {
+		return x.FailureCount
+	}
+	return 0
+}
+
 // Request of SetTargetState.
 type SetTargetStateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// See TargetStatus.target.
+	// See TargetStatus.target. A state of `provider/*` goes for each of its models.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// The wish.
+	// The wish. ENABLED takes back the wish for this very name.
 	State TargetState `protobuf:"varint,2,opt,name=state,proto3,enum=hexgate.v1.TargetState" json:"state,omitempty"`
 	// Return to ENABLED after this long. Unset means never.
 	Ttl *durationpb.Duration `protobuf:"bytes,3,opt,name=ttl,proto3" json:"ttl,omitempty"`
@@ -669,7 +723,7 @@ type ExplainRouteRequest struct {
 	Spec *CompletionSpec `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
 	// How it would be asked.
 	Options *CallOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
-	// For which tenant.
+	// For which tenant. Empty is the default tenant.
 	Tenant        string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -729,7 +783,8 @@ func (x *ExplainRouteRequest) GetTenant() string {
 // Response of ExplainRoute.
 type ExplainRouteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Eligible targets in the order they would be tried.
+	// Eligible targets in the order they would be tried. The first is the one that is called; where
+	// its breaker is open or its limits are used up, the next that is ready.
 	Candidates []*RouteCandidate `protobuf:"bytes,1,rep,name=candidates,proto3" json:"candidates,omitempty"`
 	// Targets ruled out.
 	Rejected      []*RouteCandidate `protobuf:"bytes,2,rep,name=rejected,proto3" json:"rejected,omitempty"`
@@ -786,7 +841,7 @@ type RouteCandidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// See TargetStatus.target.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// Higher is better.
+	// Higher is better, among the candidates of this answer.
 	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
 	// Worst-case cost, in billionths.
 	EstimatedCostNanos int64 `protobuf:"varint,3,opt,name=estimated_cost_nanos,json=estimatedCostNanos,proto3" json:"estimated_cost_nanos,omitempty"`
@@ -1864,7 +1919,7 @@ const file_hexgate_v1_admin_service_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"q\n" +
 	"\x13ListTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.hexgate.v1.TargetStatusR\atargets\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x94\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x86\x05\n" +
 	"\fTargetStatus\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12-\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x17.hexgate.v1.TargetStateR\x05state\x122\n" +
@@ -1874,7 +1929,15 @@ const file_hexgate_v1_admin_service_proto_rawDesc = "" +
 	"\x11active_call_count\x18\x05 \x01(\x05R\x0factiveCallCount\x12#\n" +
 	"\rfailure_ratio\x18\x06 \x01(\x01R\ffailureRatio\x12A\n" +
 	"\x0ffirst_token_p50\x18\a \x01(\v2\x19.google.protobuf.DurationR\rfirstTokenP50\x12:\n" +
-	"\flast_failure\x18\b \x01(\x0e2\x17.hexgate.v1.ErrorReasonR\vlastFailure\"\xa3\x01\n" +
+	"\flast_failure\x18\b \x01(\x0e2\x17.hexgate.v1.ErrorReasonR\vlastFailure\x123\n" +
+	"\alatency\x18\t \x01(\v2\x19.google.protobuf.DurationR\alatency\x12\x1c\n" +
+	"\tunhealthy\x18\n" +
+	" \x01(\bR\tunhealthy\x12;\n" +
+	"\venable_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"enableTime\x12\x16\n" +
+	"\x06reason\x18\f \x01(\tR\x06reason\x12#\n" +
+	"\rattempt_count\x18\r \x01(\x03R\fattemptCount\x12#\n" +
+	"\rfailure_count\x18\x0e \x01(\x03R\ffailureCount\"\xa3\x01\n" +
 	"\x15SetTargetStateRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12-\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x17.hexgate.v1.TargetStateR\x05state\x12+\n" +
@@ -2045,53 +2108,55 @@ var file_hexgate_v1_admin_service_proto_depIdxs = []int32{
 	30, // 4: hexgate.v1.TargetStatus.retry_time:type_name -> google.protobuf.Timestamp
 	31, // 5: hexgate.v1.TargetStatus.first_token_p50:type_name -> google.protobuf.Duration
 	32, // 6: hexgate.v1.TargetStatus.last_failure:type_name -> hexgate.v1.ErrorReason
-	0,  // 7: hexgate.v1.SetTargetStateRequest.state:type_name -> hexgate.v1.TargetState
-	31, // 8: hexgate.v1.SetTargetStateRequest.ttl:type_name -> google.protobuf.Duration
-	7,  // 9: hexgate.v1.SetTargetStateResponse.status:type_name -> hexgate.v1.TargetStatus
-	33, // 10: hexgate.v1.ExplainRouteRequest.spec:type_name -> hexgate.v1.CompletionSpec
-	34, // 11: hexgate.v1.ExplainRouteRequest.options:type_name -> hexgate.v1.CallOptions
-	12, // 12: hexgate.v1.ExplainRouteResponse.candidates:type_name -> hexgate.v1.RouteCandidate
-	12, // 13: hexgate.v1.ExplainRouteResponse.rejected:type_name -> hexgate.v1.RouteCandidate
-	32, // 14: hexgate.v1.RouteCandidate.rejection:type_name -> hexgate.v1.ErrorReason
-	1,  // 15: hexgate.v1.RouteCandidate.breaker:type_name -> hexgate.v1.BreakerState
-	13, // 16: hexgate.v1.RouteCandidate.limits:type_name -> hexgate.v1.LimitStatus
-	32, // 17: hexgate.v1.CheckProviderResponse.failure:type_name -> hexgate.v1.ErrorReason
-	31, // 18: hexgate.v1.CheckProviderResponse.duration:type_name -> google.protobuf.Duration
-	22, // 19: hexgate.v1.RefreshModelsResponse.results:type_name -> hexgate.v1.RefreshResult
-	32, // 20: hexgate.v1.RefreshResult.failure:type_name -> hexgate.v1.ErrorReason
-	32, // 21: hexgate.v1.ValidateModelResponse.failure:type_name -> hexgate.v1.ErrorReason
-	27, // 22: hexgate.v1.ListProviderKeysResponse.keys:type_name -> hexgate.v1.ProviderKey
-	2,  // 23: hexgate.v1.ProviderKey.state:type_name -> hexgate.v1.KeyState
-	30, // 24: hexgate.v1.ProviderKey.retry_time:type_name -> google.protobuf.Timestamp
-	30, // 25: hexgate.v1.ProviderKey.used_time:type_name -> google.protobuf.Timestamp
-	27, // 26: hexgate.v1.ReplaceProviderKeysResponse.keys:type_name -> hexgate.v1.ProviderKey
-	3,  // 27: hexgate.v1.AdminService.GetServerInfo:input_type -> hexgate.v1.GetServerInfoRequest
-	5,  // 28: hexgate.v1.AdminService.ListTargets:input_type -> hexgate.v1.ListTargetsRequest
-	8,  // 29: hexgate.v1.AdminService.SetTargetState:input_type -> hexgate.v1.SetTargetStateRequest
-	10, // 30: hexgate.v1.AdminService.ExplainRoute:input_type -> hexgate.v1.ExplainRouteRequest
-	14, // 31: hexgate.v1.AdminService.ReloadConfig:input_type -> hexgate.v1.ReloadConfigRequest
-	16, // 32: hexgate.v1.AdminService.PurgeCache:input_type -> hexgate.v1.PurgeCacheRequest
-	18, // 33: hexgate.v1.AdminService.CheckProvider:input_type -> hexgate.v1.CheckProviderRequest
-	20, // 34: hexgate.v1.AdminService.RefreshModels:input_type -> hexgate.v1.RefreshModelsRequest
-	23, // 35: hexgate.v1.AdminService.ValidateModel:input_type -> hexgate.v1.ValidateModelRequest
-	25, // 36: hexgate.v1.AdminService.ListProviderKeys:input_type -> hexgate.v1.ListProviderKeysRequest
-	28, // 37: hexgate.v1.AdminService.ReplaceProviderKeys:input_type -> hexgate.v1.ReplaceProviderKeysRequest
-	4,  // 38: hexgate.v1.AdminService.GetServerInfo:output_type -> hexgate.v1.GetServerInfoResponse
-	6,  // 39: hexgate.v1.AdminService.ListTargets:output_type -> hexgate.v1.ListTargetsResponse
-	9,  // 40: hexgate.v1.AdminService.SetTargetState:output_type -> hexgate.v1.SetTargetStateResponse
-	11, // 41: hexgate.v1.AdminService.ExplainRoute:output_type -> hexgate.v1.ExplainRouteResponse
-	15, // 42: hexgate.v1.AdminService.ReloadConfig:output_type -> hexgate.v1.ReloadConfigResponse
-	17, // 43: hexgate.v1.AdminService.PurgeCache:output_type -> hexgate.v1.PurgeCacheResponse
-	19, // 44: hexgate.v1.AdminService.CheckProvider:output_type -> hexgate.v1.CheckProviderResponse
-	21, // 45: hexgate.v1.AdminService.RefreshModels:output_type -> hexgate.v1.RefreshModelsResponse
-	24, // 46: hexgate.v1.AdminService.ValidateModel:output_type -> hexgate.v1.ValidateModelResponse
-	26, // 47: hexgate.v1.AdminService.ListProviderKeys:output_type -> hexgate.v1.ListProviderKeysResponse
-	29, // 48: hexgate.v1.AdminService.ReplaceProviderKeys:output_type -> hexgate.v1.ReplaceProviderKeysResponse
-	38, // [38:49] is the sub-list for method output_type
-	27, // [27:38] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	31, // 7: hexgate.v1.TargetStatus.latency:type_name -> google.protobuf.Duration
+	30, // 8: hexgate.v1.TargetStatus.enable_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: hexgate.v1.SetTargetStateRequest.state:type_name -> hexgate.v1.TargetState
+	31, // 10: hexgate.v1.SetTargetStateRequest.ttl:type_name -> google.protobuf.Duration
+	7,  // 11: hexgate.v1.SetTargetStateResponse.status:type_name -> hexgate.v1.TargetStatus
+	33, // 12: hexgate.v1.ExplainRouteRequest.spec:type_name -> hexgate.v1.CompletionSpec
+	34, // 13: hexgate.v1.ExplainRouteRequest.options:type_name -> hexgate.v1.CallOptions
+	12, // 14: hexgate.v1.ExplainRouteResponse.candidates:type_name -> hexgate.v1.RouteCandidate
+	12, // 15: hexgate.v1.ExplainRouteResponse.rejected:type_name -> hexgate.v1.RouteCandidate
+	32, // 16: hexgate.v1.RouteCandidate.rejection:type_name -> hexgate.v1.ErrorReason
+	1,  // 17: hexgate.v1.RouteCandidate.breaker:type_name -> hexgate.v1.BreakerState
+	13, // 18: hexgate.v1.RouteCandidate.limits:type_name -> hexgate.v1.LimitStatus
+	32, // 19: hexgate.v1.CheckProviderResponse.failure:type_name -> hexgate.v1.ErrorReason
+	31, // 20: hexgate.v1.CheckProviderResponse.duration:type_name -> google.protobuf.Duration
+	22, // 21: hexgate.v1.RefreshModelsResponse.results:type_name -> hexgate.v1.RefreshResult
+	32, // 22: hexgate.v1.RefreshResult.failure:type_name -> hexgate.v1.ErrorReason
+	32, // 23: hexgate.v1.ValidateModelResponse.failure:type_name -> hexgate.v1.ErrorReason
+	27, // 24: hexgate.v1.ListProviderKeysResponse.keys:type_name -> hexgate.v1.ProviderKey
+	2,  // 25: hexgate.v1.ProviderKey.state:type_name -> hexgate.v1.KeyState
+	30, // 26: hexgate.v1.ProviderKey.retry_time:type_name -> google.protobuf.Timestamp
+	30, // 27: hexgate.v1.ProviderKey.used_time:type_name -> google.protobuf.Timestamp
+	27, // 28: hexgate.v1.ReplaceProviderKeysResponse.keys:type_name -> hexgate.v1.ProviderKey
+	3,  // 29: hexgate.v1.AdminService.GetServerInfo:input_type -> hexgate.v1.GetServerInfoRequest
+	5,  // 30: hexgate.v1.AdminService.ListTargets:input_type -> hexgate.v1.ListTargetsRequest
+	8,  // 31: hexgate.v1.AdminService.SetTargetState:input_type -> hexgate.v1.SetTargetStateRequest
+	10, // 32: hexgate.v1.AdminService.ExplainRoute:input_type -> hexgate.v1.ExplainRouteRequest
+	14, // 33: hexgate.v1.AdminService.ReloadConfig:input_type -> hexgate.v1.ReloadConfigRequest
+	16, // 34: hexgate.v1.AdminService.PurgeCache:input_type -> hexgate.v1.PurgeCacheRequest
+	18, // 35: hexgate.v1.AdminService.CheckProvider:input_type -> hexgate.v1.CheckProviderRequest
+	20, // 36: hexgate.v1.AdminService.RefreshModels:input_type -> hexgate.v1.RefreshModelsRequest
+	23, // 37: hexgate.v1.AdminService.ValidateModel:input_type -> hexgate.v1.ValidateModelRequest
+	25, // 38: hexgate.v1.AdminService.ListProviderKeys:input_type -> hexgate.v1.ListProviderKeysRequest
+	28, // 39: hexgate.v1.AdminService.ReplaceProviderKeys:input_type -> hexgate.v1.ReplaceProviderKeysRequest
+	4,  // 40: hexgate.v1.AdminService.GetServerInfo:output_type -> hexgate.v1.GetServerInfoResponse
+	6,  // 41: hexgate.v1.AdminService.ListTargets:output_type -> hexgate.v1.ListTargetsResponse
+	9,  // 42: hexgate.v1.AdminService.SetTargetState:output_type -> hexgate.v1.SetTargetStateResponse
+	11, // 43: hexgate.v1.AdminService.ExplainRoute:output_type -> hexgate.v1.ExplainRouteResponse
+	15, // 44: hexgate.v1.AdminService.ReloadConfig:output_type -> hexgate.v1.ReloadConfigResponse
+	17, // 45: hexgate.v1.AdminService.PurgeCache:output_type -> hexgate.v1.PurgeCacheResponse
+	19, // 46: hexgate.v1.AdminService.CheckProvider:output_type -> hexgate.v1.CheckProviderResponse
+	21, // 47: hexgate.v1.AdminService.RefreshModels:output_type -> hexgate.v1.RefreshModelsResponse
+	24, // 48: hexgate.v1.AdminService.ValidateModel:output_type -> hexgate.v1.ValidateModelResponse
+	26, // 49: hexgate.v1.AdminService.ListProviderKeys:output_type -> hexgate.v1.ListProviderKeysResponse
+	29, // 50: hexgate.v1.AdminService.ReplaceProviderKeys:output_type -> hexgate.v1.ReplaceProviderKeysResponse
+	40, // [40:51] is the sub-list for method output_type
+	29, // [29:40] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_hexgate_v1_admin_service_proto_init() }

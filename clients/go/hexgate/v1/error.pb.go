@@ -94,6 +94,8 @@ const (
 	ErrorReason_ERROR_REASON_STREAM_INTERRUPTED ErrorReason = 48
 	// The gateway's account with the provider is out of quota or money. Metadata: provider.
 	ErrorReason_ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED ErrorReason = 49
+	// The operator took the target out of rotation. Metadata: provider, model.
+	ErrorReason_ERROR_REASON_TARGET_DISABLED ErrorReason = 50
 	// The caller's deadline passed.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 60
 	// The caller cancelled.
@@ -143,6 +145,7 @@ var (
 		47: "ERROR_REASON_ALL_TARGETS_FAILED",
 		48: "ERROR_REASON_STREAM_INTERRUPTED",
 		49: "ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED",
+		50: "ERROR_REASON_TARGET_DISABLED",
 		60: "ERROR_REASON_DEADLINE_EXCEEDED",
 		61: "ERROR_REASON_CANCELLED",
 		62: "ERROR_REASON_SHUTTING_DOWN",
@@ -183,6 +186,7 @@ var (
 		"ERROR_REASON_ALL_TARGETS_FAILED":       47,
 		"ERROR_REASON_STREAM_INTERRUPTED":       48,
 		"ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED": 49,
+		"ERROR_REASON_TARGET_DISABLED":          50,
 		"ERROR_REASON_DEADLINE_EXCEEDED":        60,
 		"ERROR_REASON_CANCELLED":                61,
 		"ERROR_REASON_SHUTTING_DOWN":            62,
@@ -224,7 +228,7 @@ var File_hexgate_v1_error_proto protoreflect.FileDescriptor
 const file_hexgate_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16hexgate/v1/error.proto\x12\n" +
-	"hexgate.v1*\xd7\n" +
+	"hexgate.v1*\xf9\n" +
 	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
@@ -259,7 +263,8 @@ const file_hexgate_v1_error_proto_rawDesc = "" +
 	"\x19ERROR_REASON_CIRCUIT_OPEN\x10.\x12#\n" +
 	"\x1fERROR_REASON_ALL_TARGETS_FAILED\x10/\x12#\n" +
 	"\x1fERROR_REASON_STREAM_INTERRUPTED\x100\x12)\n" +
-	"%ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED\x101\x12\"\n" +
+	"%ERROR_REASON_PROVIDER_QUOTA_EXHAUSTED\x101\x12 \n" +
+	"\x1cERROR_REASON_TARGET_DISABLED\x102\x12\"\n" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10<\x12\x1a\n" +
 	"\x16ERROR_REASON_CANCELLED\x10=\x12\x1e\n" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10>\x12\x19\n" +

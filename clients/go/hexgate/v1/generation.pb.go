@@ -1780,13 +1780,18 @@ type RoutingPolicy struct {
 	FallbackMode FallbackMode `protobuf:"varint,7,opt,name=fallback_mode,json=fallbackMode,proto3,enum=hexgate.v1.FallbackMode" json:"fallback_mode,omitempty"`
 	// Upper bound on provider attempts, the first included. Unset uses the policy's.
 	MaxAttempts *int32 `protobuf:"varint,8,opt,name=max_attempts,json=maxAttempts,proto3,oneof" json:"max_attempts,omitempty"`
-	// Requests with equal keys prefer the same target, which keeps provider prompt caches warm.
+	// Requests with equal keys prefer the same target, which keeps provider prompt caches warm. Empty
+	// uses Attribution.session_id. At most 256 characters.
 	AffinityKey string `protobuf:"bytes,9,opt,name=affinity_key,json=affinityKey,proto3" json:"affinity_key,omitempty"`
 	// Start a second attempt when the first has produced nothing for this long, and keep the faster
-	// one. Both may be billed. Unset never hedges.
-	HedgeAfter    *durationpb.Duration `protobuf:"bytes,10,opt,name=hedge_after,json=hedgeAfter,proto3" json:"hedge_after,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// one, unary and streaming. Both may be billed: bounds on money have to hold for the two together,
+	// else there is no second. Unset uses the gateway's, which by default never hedges.
+	HedgeAfter *durationpb.Duration `protobuf:"bytes,10,opt,name=hedge_after,json=hedgeAfter,proto3" json:"hedge_after,omitempty"`
+	// Targets of the route that go before all others while they are eligible: aliases' targets as
+	// `provider/model`.
+	PreferredModels []string `protobuf:"bytes,11,rep,name=preferred_models,json=preferredModels,proto3" json:"preferred_models,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RoutingPolicy) Reset() {
@@ -1885,6 +1890,13 @@ func (x *RoutingPolicy) GetAffinityKey() string {
 func (x *RoutingPolicy) GetHedgeAfter() *durationpb.Duration {
 	if x != nil {
 		return x.HedgeAfter
+	}
+	return nil
+}
+
+func (x *RoutingPolicy) GetPreferredModels() []string {
+	if x != nil {
+		return x.PreferredModels
 	}
 	return nil
 }
@@ -2146,7 +2158,7 @@ const file_hexgate_v1_generation_proto_rawDesc = "" +
 	"\x06labels\x18\x04 \x03(\v2#.hexgate.v1.Attribution.LabelsEntryR\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd5\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x80\x04\n" +
 	"\rRoutingPolicy\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12:\n" +
 	"\tobjective\x18\x02 \x01(\x0e2\x1c.hexgate.v1.RoutingObjectiveR\tobjective\x12+\n" +
@@ -2159,7 +2171,8 @@ const file_hexgate_v1_generation_proto_rawDesc = "" +
 	"\faffinity_key\x18\t \x01(\tR\vaffinityKey\x12:\n" +
 	"\vhedge_after\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"hedgeAfterB\x0f\n" +
+	"hedgeAfter\x12)\n" +
+	"\x10preferred_models\x18\v \x03(\tR\x0fpreferredModelsB\x0f\n" +
 	"\r_max_attempts\"\xa4\x02\n" +
 	"\vSpendLimits\x12)\n" +
 	"\x0emax_cost_nanos\x18\x01 \x01(\x03H\x00R\fmaxCostNanos\x88\x01\x01\x12H\n" +

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hexgate/v1/admin_service.proto.
  */
 export const file_hexgate_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5oZXhnYXRlL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCmhleGdhdGUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QiuwEKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhcKD2NvbmZpZ19yZXZpc2lvbhgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghmZWF0dXJlcxgEIAMoCRIZChFhY3RpdmVfY2FsbF9jb3VudBgFIAEoBRIbChNhY3RpdmVfc3RyZWFtX2NvdW50GAYgASgFIjsKEkxpc3RUYXJnZXRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJZChNMaXN0VGFyZ2V0c1Jlc3BvbnNlEikKB3RhcmdldHMYASADKAsyGC5oZXhnYXRlLnYxLlRhcmdldFN0YXR1cxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkitgIKDFRhcmdldFN0YXR1cxIOCgZ0YXJnZXQYASABKAkSJgoFc3RhdGUYAiABKA4yFy5oZXhnYXRlLnYxLlRhcmdldFN0YXRlEikKB2JyZWFrZXIYAyABKA4yGC5oZXhnYXRlLnYxLkJyZWFrZXJTdGF0ZRIuCgpyZXRyeV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFhY3RpdmVfY2FsbF9jb3VudBgFIAEoBRIVCg1mYWlsdXJlX3JhdGlvGAYgASgBEjIKD2ZpcnN0X3Rva2VuX3A1MBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgxsYXN0X2ZhaWx1cmUYCCABKA4yFy5oZXhnYXRlLnYxLkVycm9yUmVhc29uIocBChVTZXRUYXJnZXRTdGF0ZVJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEiYKBXN0YXRlGAIgASgOMhcuaGV4Z2F0ZS52MS5UYXJnZXRTdGF0ZRImCgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJIkIKFlNldFRhcmdldFN0YXRlUmVzcG9uc2USKAoGc3RhdHVzGAEgASgLMhguaGV4Z2F0ZS52MS5UYXJnZXRTdGF0dXMieQoTRXhwbGFpblJvdXRlUmVxdWVzdBIoCgRzcGVjGAEgASgLMhouaGV4Z2F0ZS52MS5Db21wbGV0aW9uU3BlYxIoCgdvcHRpb25zGAIgASgLMhcuaGV4Z2F0ZS52MS5DYWxsT3B0aW9ucxIOCgZ0ZW5hbnQYAyABKAkidAoURXhwbGFpblJvdXRlUmVzcG9uc2USLgoKY2FuZGlkYXRlcxgBIAMoCzIaLmhleGdhdGUudjEuUm91dGVDYW5kaWRhdGUSLAoIcmVqZWN0ZWQYAiADKAsyGi5oZXhnYXRlLnYxLlJvdXRlQ2FuZGlkYXRlIvkBCg5Sb3V0ZUNhbmRpZGF0ZRIOCgZ0YXJnZXQYASABKAkSDQoFc2NvcmUYAiABKAESHAoUZXN0aW1hdGVkX2Nvc3RfbmFub3MYAyABKAMSEwoLZXhwbGFuYXRpb24YBCABKAkSKgoJcmVqZWN0aW9uGAUgASgOMhcuaGV4Z2F0ZS52MS5FcnJvclJlYXNvbhIpCgdicmVha2VyGAYgASgOMhguaGV4Z2F0ZS52MS5CcmVha2VyU3RhdGUSJwoGbGltaXRzGAcgAygLMhcuaGV4Z2F0ZS52MS5MaW1pdFN0YXR1cxIVCg1wcmljZV91bmtub3duGAggASgIIkIKC0xpbWl0U3RhdHVzEhEKCWRpbWVuc2lvbhgBIAEoCRINCgVsaW1pdBgCIAEoAxIRCglyZW1haW5pbmcYAyABKAMiLAoTUmVsb2FkQ29uZmlnUmVxdWVzdBIVCg12YWxpZGF0ZV9vbmx5GAEgASgIIkAKFFJlbG9hZENvbmZpZ1Jlc3BvbnNlEhcKD2NvbmZpZ19yZXZpc2lvbhgBIAEoCRIPCgdjaGFuZ2VzGAIgAygJIjYKEVB1cmdlQ2FjaGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIRCglwYXJ0aXRpb24YAiABKAkiKwoSUHVyZ2VDYWNoZVJlc3BvbnNlEhUKDXJlbW92ZWRfY291bnQYASABKAMiKAoUQ2hlY2tQcm92aWRlclJlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiiwEKFUNoZWNrUHJvdmlkZXJSZXNwb25zZRIKCgJvaxgBIAEoCBIoCgdmYWlsdXJlGAIgASgOMhcuaGV4Z2F0ZS52MS5FcnJvclJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEisKCGR1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIikKFFJlZnJlc2hNb2RlbHNSZXF1ZXN0EhEKCXByb3ZpZGVycxgBIAMoCSJDChVSZWZyZXNoTW9kZWxzUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmhleGdhdGUudjEuUmVmcmVzaFJlc3VsdCKQAQoNUmVmcmVzaFJlc3VsdBIQCghwcm92aWRlchgBIAEoCRITCgthZGRlZF9jb3VudBgCIAEoBRIYChBkZXByZWNhdGVkX2NvdW50GAMgASgFEhQKDGxpc3RlZF9jb3VudBgEIAEoBRIoCgdmYWlsdXJlGAUgASgOMhcuaGV4Z2F0ZS52MS5FcnJvclJlYXNvbiIlChRWYWxpZGF0ZU1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCSJyChVWYWxpZGF0ZU1vZGVsUmVzcG9uc2USCgoCb2sYASABKAgSKAoHZmFpbHVyZRgCIAEoDjIXLmhleGdhdGUudjEuRXJyb3JSZWFzb24SDwoHbWVzc2FnZRgDIAEoCRISCgpjb3N0X25hbm9zGAQgASgDIisKF0xpc3RQcm92aWRlcktleXNSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJIkEKGExpc3RQcm92aWRlcktleXNSZXNwb25zZRIlCgRrZXlzGAEgAygLMhcuaGV4Z2F0ZS52MS5Qcm92aWRlcktleSK4AQoLUHJvdmlkZXJLZXkSEAoIcHJvdmlkZXIYASABKAkSEwoLaGFzaF9wcmVmaXgYAiABKAkSIwoFc3RhdGUYAyABKA4yFC5oZXhnYXRlLnYxLktleVN0YXRlEi4KCnJldHJ5X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXVzZWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPAoaUmVwbGFjZVByb3ZpZGVyS2V5c1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkSDAoEa2V5cxgCIAMoCSJEChtSZXBsYWNlUHJvdmlkZXJLZXlzUmVzcG9uc2USJQoEa2V5cxgBIAMoCzIXLmhleGdhdGUudjEuUHJvdmlkZXJLZXkqewoLVGFyZ2V0U3RhdGUSHAoYVEFSR0VUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVEFSR0VUX1NUQVRFX0VOQUJMRUQQARIZChVUQVJHRVRfU1RBVEVfRFJBSU5JTkcQAhIZChVUQVJHRVRfU1RBVEVfRElTQUJMRUQQAyp8CgxCcmVha2VyU3RhdGUSHQoZQlJFQUtFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEJSRUFLRVJfU1RBVEVfQ0xPU0VEEAESGwoXQlJFQUtFUl9TVEFURV9IQUxGX09QRU4QAhIWChJCUkVBS0VSX1NUQVRFX09QRU4QAypqCghLZXlTdGF0ZRIZChVLRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBLRVlfU1RBVEVfQUNUSVZFEAESFQoRS0VZX1NUQVRFX0xJTUlURUQQAhIWChJLRVlfU1RBVEVfUkVKRUNURUQQAzLJBwoMQWRtaW5TZXJ2aWNlElQKDUdldFNlcnZlckluZm8SIC5oZXhnYXRlLnYxLkdldFNlcnZlckluZm9SZXF1ZXN0GiEuaGV4Z2F0ZS52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2USTgoLTGlzdFRhcmdldHMSHi5oZXhnYXRlLnYxLkxpc3RUYXJnZXRzUmVxdWVzdBofLmhleGdhdGUudjEuTGlzdFRhcmdldHNSZXNwb25zZRJXCg5TZXRUYXJnZXRTdGF0ZRIhLmhleGdhdGUudjEuU2V0VGFyZ2V0U3RhdGVSZXF1ZXN0GiIuaGV4Z2F0ZS52MS5TZXRUYXJnZXRTdGF0ZVJlc3BvbnNlElEKDEV4cGxhaW5Sb3V0ZRIfLmhleGdhdGUudjEuRXhwbGFpblJvdXRlUmVxdWVzdBogLmhleGdhdGUudjEuRXhwbGFpblJvdXRlUmVzcG9uc2USUQoMUmVsb2FkQ29uZmlnEh8uaGV4Z2F0ZS52MS5SZWxvYWRDb25maWdSZXF1ZXN0GiAuaGV4Z2F0ZS52MS5SZWxvYWRDb25maWdSZXNwb25zZRJLCgpQdXJnZUNhY2hlEh0uaGV4Z2F0ZS52MS5QdXJnZUNhY2hlUmVxdWVzdBoeLmhleGdhdGUudjEuUHVyZ2VDYWNoZVJlc3BvbnNlElQKDUNoZWNrUHJvdmlkZXISIC5oZXhnYXRlLnYxLkNoZWNrUHJvdmlkZXJSZXF1ZXN0GiEuaGV4Z2F0ZS52MS5DaGVja1Byb3ZpZGVyUmVzcG9uc2USVAoNUmVmcmVzaE1vZGVscxIgLmhleGdhdGUudjEuUmVmcmVzaE1vZGVsc1JlcXVlc3QaIS5oZXhnYXRlLnYxLlJlZnJlc2hNb2RlbHNSZXNwb25zZRJUCg1WYWxpZGF0ZU1vZGVsEiAuaGV4Z2F0ZS52MS5WYWxpZGF0ZU1vZGVsUmVxdWVzdBohLmhleGdhdGUudjEuVmFsaWRhdGVNb2RlbFJlc3BvbnNlEl0KEExpc3RQcm92aWRlcktleXMSIy5oZXhnYXRlLnYxLkxpc3RQcm92aWRlcktleXNSZXF1ZXN0GiQuaGV4Z2F0ZS52MS5MaXN0UHJvdmlkZXJLZXlzUmVzcG9uc2USZgoTUmVwbGFjZVByb3ZpZGVyS2V5cxImLmhleGdhdGUudjEuUmVwbGFjZVByb3ZpZGVyS2V5c1JlcXVlc3QaJy5oZXhnYXRlLnYxLlJlcGxhY2VQcm92aWRlcktleXNSZXNwb25zZUIlWiNoZXhnYXRlLmRldi9nby9oZXhnYXRlL3YxO2hleGdhdGV2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hexgate_v1_error, file_hexgate_v1_generation]);
+  fileDesc("Ch5oZXhnYXRlL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCmhleGdhdGUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QiuwEKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhcKD2NvbmZpZ19yZXZpc2lvbhgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghmZWF0dXJlcxgEIAMoCRIZChFhY3RpdmVfY2FsbF9jb3VudBgFIAEoBRIbChNhY3RpdmVfc3RyZWFtX2NvdW50GAYgASgFIjsKEkxpc3RUYXJnZXRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJZChNMaXN0VGFyZ2V0c1Jlc3BvbnNlEikKB3RhcmdldHMYASADKAsyGC5oZXhnYXRlLnYxLlRhcmdldFN0YXR1cxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki5AMKDFRhcmdldFN0YXR1cxIOCgZ0YXJnZXQYASABKAkSJgoFc3RhdGUYAiABKA4yFy5oZXhnYXRlLnYxLlRhcmdldFN0YXRlEikKB2JyZWFrZXIYAyABKA4yGC5oZXhnYXRlLnYxLkJyZWFrZXJTdGF0ZRIuCgpyZXRyeV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFhY3RpdmVfY2FsbF9jb3VudBgFIAEoBRIVCg1mYWlsdXJlX3JhdGlvGAYgASgBEjIKD2ZpcnN0X3Rva2VuX3A1MBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgxsYXN0X2ZhaWx1cmUYCCABKA4yFy5oZXhnYXRlLnYxLkVycm9yUmVhc29uEioKB2xhdGVuY3kYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJdW5oZWFsdGh5GAogASgIEi8KC2VuYWJsZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YDCABKAkSFQoNYXR0ZW1wdF9jb3VudBgNIAEoAxIVCg1mYWlsdXJlX2NvdW50GA4gASgDIocBChVTZXRUYXJnZXRTdGF0ZVJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEiYKBXN0YXRlGAIgASgOMhcuaGV4Z2F0ZS52MS5UYXJnZXRTdGF0ZRImCgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJIkIKFlNldFRhcmdldFN0YXRlUmVzcG9uc2USKAoGc3RhdHVzGAEgASgLMhguaGV4Z2F0ZS52MS5UYXJnZXRTdGF0dXMieQoTRXhwbGFpblJvdXRlUmVxdWVzdBIoCgRzcGVjGAEgASgLMhouaGV4Z2F0ZS52MS5Db21wbGV0aW9uU3BlYxIoCgdvcHRpb25zGAIgASgLMhcuaGV4Z2F0ZS52MS5DYWxsT3B0aW9ucxIOCgZ0ZW5hbnQYAyABKAkidAoURXhwbGFpblJvdXRlUmVzcG9uc2USLgoKY2FuZGlkYXRlcxgBIAMoCzIaLmhleGdhdGUudjEuUm91dGVDYW5kaWRhdGUSLAoIcmVqZWN0ZWQYAiADKAsyGi5oZXhnYXRlLnYxLlJvdXRlQ2FuZGlkYXRlIvkBCg5Sb3V0ZUNhbmRpZGF0ZRIOCgZ0YXJnZXQYASABKAkSDQoFc2NvcmUYAiABKAESHAoUZXN0aW1hdGVkX2Nvc3RfbmFub3MYAyABKAMSEwoLZXhwbGFuYXRpb24YBCABKAkSKgoJcmVqZWN0aW9uGAUgASgOMhcuaGV4Z2F0ZS52MS5FcnJvclJlYXNvbhIpCgdicmVha2VyGAYgASgOMhguaGV4Z2F0ZS52MS5CcmVha2VyU3RhdGUSJwoGbGltaXRzGAcgAygLMhcuaGV4Z2F0ZS52MS5MaW1pdFN0YXR1cxIVCg1wcmljZV91bmtub3duGAggASgIIkIKC0xpbWl0U3RhdHVzEhEKCWRpbWVuc2lvbhgBIAEoCRINCgVsaW1pdBgCIAEoAxIRCglyZW1haW5pbmcYAyABKAMiLAoTUmVsb2FkQ29uZmlnUmVxdWVzdBIVCg12YWxpZGF0ZV9vbmx5GAEgASgIIkAKFFJlbG9hZENvbmZpZ1Jlc3BvbnNlEhcKD2NvbmZpZ19yZXZpc2lvbhgBIAEoCRIPCgdjaGFuZ2VzGAIgAygJIjYKEVB1cmdlQ2FjaGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIRCglwYXJ0aXRpb24YAiABKAkiKwoSUHVyZ2VDYWNoZVJlc3BvbnNlEhUKDXJlbW92ZWRfY291bnQYASABKAMiKAoUQ2hlY2tQcm92aWRlclJlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiiwEKFUNoZWNrUHJvdmlkZXJSZXNwb25zZRIKCgJvaxgBIAEoCBIoCgdmYWlsdXJlGAIgASgOMhcuaGV4Z2F0ZS52MS5FcnJvclJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEisKCGR1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIikKFFJlZnJlc2hNb2RlbHNSZXF1ZXN0EhEKCXByb3ZpZGVycxgBIAMoCSJDChVSZWZyZXNoTW9kZWxzUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmhleGdhdGUudjEuUmVmcmVzaFJlc3VsdCKQAQoNUmVmcmVzaFJlc3VsdBIQCghwcm92aWRlchgBIAEoCRITCgthZGRlZF9jb3VudBgCIAEoBRIYChBkZXByZWNhdGVkX2NvdW50GAMgASgFEhQKDGxpc3RlZF9jb3VudBgEIAEoBRIoCgdmYWlsdXJlGAUgASgOMhcuaGV4Z2F0ZS52MS5FcnJvclJlYXNvbiIlChRWYWxpZGF0ZU1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCSJyChVWYWxpZGF0ZU1vZGVsUmVzcG9uc2USCgoCb2sYASABKAgSKAoHZmFpbHVyZRgCIAEoDjIXLmhleGdhdGUudjEuRXJyb3JSZWFzb24SDwoHbWVzc2FnZRgDIAEoCRISCgpjb3N0X25hbm9zGAQgASgDIisKF0xpc3RQcm92aWRlcktleXNSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJIkEKGExpc3RQcm92aWRlcktleXNSZXNwb25zZRIlCgRrZXlzGAEgAygLMhcuaGV4Z2F0ZS52MS5Qcm92aWRlcktleSK4AQoLUHJvdmlkZXJLZXkSEAoIcHJvdmlkZXIYASABKAkSEwoLaGFzaF9wcmVmaXgYAiABKAkSIwoFc3RhdGUYAyABKA4yFC5oZXhnYXRlLnYxLktleVN0YXRlEi4KCnJldHJ5X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXVzZWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPAoaUmVwbGFjZVByb3ZpZGVyS2V5c1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkSDAoEa2V5cxgCIAMoCSJEChtSZXBsYWNlUHJvdmlkZXJLZXlzUmVzcG9uc2USJQoEa2V5cxgBIAMoCzIXLmhleGdhdGUudjEuUHJvdmlkZXJLZXkqewoLVGFyZ2V0U3RhdGUSHAoYVEFSR0VUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVEFSR0VUX1NUQVRFX0VOQUJMRUQQARIZChVUQVJHRVRfU1RBVEVfRFJBSU5JTkcQAhIZChVUQVJHRVRfU1RBVEVfRElTQUJMRUQQAyp8CgxCcmVha2VyU3RhdGUSHQoZQlJFQUtFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEJSRUFLRVJfU1RBVEVfQ0xPU0VEEAESGwoXQlJFQUtFUl9TVEFURV9IQUxGX09QRU4QAhIWChJCUkVBS0VSX1NUQVRFX09QRU4QAypqCghLZXlTdGF0ZRIZChVLRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBLRVlfU1RBVEVfQUNUSVZFEAESFQoRS0VZX1NUQVRFX0xJTUlURUQQAhIWChJLRVlfU1RBVEVfUkVKRUNURUQQAzLJBwoMQWRtaW5TZXJ2aWNlElQKDUdldFNlcnZlckluZm8SIC5oZXhnYXRlLnYxLkdldFNlcnZlckluZm9SZXF1ZXN0GiEuaGV4Z2F0ZS52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2USTgoLTGlzdFRhcmdldHMSHi5oZXhnYXRlLnYxLkxpc3RUYXJnZXRzUmVxdWVzdBofLmhleGdhdGUudjEuTGlzdFRhcmdldHNSZXNwb25zZRJXCg5TZXRUYXJnZXRTdGF0ZRIhLmhleGdhdGUudjEuU2V0VGFyZ2V0U3RhdGVSZXF1ZXN0GiIuaGV4Z2F0ZS52MS5TZXRUYXJnZXRTdGF0ZVJlc3BvbnNlElEKDEV4cGxhaW5Sb3V0ZRIfLmhleGdhdGUudjEuRXhwbGFpblJvdXRlUmVxdWVzdBogLmhleGdhdGUudjEuRXhwbGFpblJvdXRlUmVzcG9uc2USUQoMUmVsb2FkQ29uZmlnEh8uaGV4Z2F0ZS52MS5SZWxvYWRDb25maWdSZXF1ZXN0GiAuaGV4Z2F0ZS52MS5SZWxvYWRDb25maWdSZXNwb25zZRJLCgpQdXJnZUNhY2hlEh0uaGV4Z2F0ZS52MS5QdXJnZUNhY2hlUmVxdWVzdBoeLmhleGdhdGUudjEuUHVyZ2VDYWNoZVJlc3BvbnNlElQKDUNoZWNrUHJvdmlkZXISIC5oZXhnYXRlLnYxLkNoZWNrUHJvdmlkZXJSZXF1ZXN0GiEuaGV4Z2F0ZS52MS5DaGVja1Byb3ZpZGVyUmVzcG9uc2USVAoNUmVmcmVzaE1vZGVscxIgLmhleGdhdGUudjEuUmVmcmVzaE1vZGVsc1JlcXVlc3QaIS5oZXhnYXRlLnYxLlJlZnJlc2hNb2RlbHNSZXNwb25zZRJUCg1WYWxpZGF0ZU1vZGVsEiAuaGV4Z2F0ZS52MS5WYWxpZGF0ZU1vZGVsUmVxdWVzdBohLmhleGdhdGUudjEuVmFsaWRhdGVNb2RlbFJlc3BvbnNlEl0KEExpc3RQcm92aWRlcktleXMSIy5oZXhnYXRlLnYxLkxpc3RQcm92aWRlcktleXNSZXF1ZXN0GiQuaGV4Z2F0ZS52MS5MaXN0UHJvdmlkZXJLZXlzUmVzcG9uc2USZgoTUmVwbGFjZVByb3ZpZGVyS2V5cxImLmhleGdhdGUudjEuUmVwbGFjZVByb3ZpZGVyS2V5c1JlcXVlc3QaJy5oZXhnYXRlLnYxLlJlcGxhY2VQcm92aWRlcktleXNSZXNwb25zZUIlWiNoZXhnYXRlLmRldi9nby9oZXhnYXRlL3YxO2hleGdhdGV2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hexgate_v1_error, file_hexgate_v1_generation]);
 
 /**
  * Request of GetServerInfo.
@@ -98,7 +98,7 @@ export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*
  */
 export type ListTargetsRequest = Message<"hexgate.v1.ListTargetsRequest"> & {
   /**
-   * Targets per page.
+   * Targets per page; 0 means 100; above 1000 means 1000.
    *
    * @generated from field: int32 page_size = 1;
    */
@@ -126,7 +126,7 @@ export const ListTargetsRequestSchema: GenMessage<ListTargetsRequest> = /*@__PUR
  */
 export type ListTargetsResponse = Message<"hexgate.v1.ListTargetsResponse"> & {
   /**
-   * One page.
+   * One page, by name: every target of the configuration, and those that were called.
    *
    * @generated from field: repeated hexgate.v1.TargetStatus targets = 1;
    */
@@ -154,7 +154,7 @@ export const ListTargetsResponseSchema: GenMessage<ListTargetsResponse> = /*@__P
  */
 export type TargetStatus = Message<"hexgate.v1.TargetStatus"> & {
   /**
-   * Stable identifier, `provider/model@region`.
+   * Stable identifier: `provider/model`, or `provider/*` for the provider itself.
    *
    * @generated from field: string target = 1;
    */
@@ -208,6 +208,48 @@ export type TargetStatus = Message<"hexgate.v1.TargetStatus"> & {
    * @generated from field: hexgate.v1.ErrorReason last_failure = 8;
    */
   lastFailure: ErrorReason;
+
+  /**
+   * Peak-sensitive moving average of how long calls wait for their first output, failures included.
+   *
+   * @generated from field: google.protobuf.Duration latency = 9;
+   */
+  latency?: Duration | undefined;
+
+  /**
+   * Fails the active probes of its provider; tried only when nothing else is left.
+   *
+   * @generated from field: bool unhealthy = 10;
+   */
+  unhealthy: boolean;
+
+  /**
+   * When a wish with a ttl ends.
+   *
+   * @generated from field: google.protobuf.Timestamp enable_time = 11;
+   */
+  enableTime?: Timestamp | undefined;
+
+  /**
+   * The operator's reason.
+   *
+   * @generated from field: string reason = 12;
+   */
+  reason: string;
+
+  /**
+   * Attempts since this process started.
+   *
+   * @generated from field: int64 attempt_count = 13;
+   */
+  attemptCount: bigint;
+
+  /**
+   * Attempts of these that failed on the provider's side.
+   *
+   * @generated from field: int64 failure_count = 14;
+   */
+  failureCount: bigint;
 };
 
 /**
@@ -224,14 +266,14 @@ export const TargetStatusSchema: GenMessage<TargetStatus> = /*@__PURE__*/
  */
 export type SetTargetStateRequest = Message<"hexgate.v1.SetTargetStateRequest"> & {
   /**
-   * See TargetStatus.target.
+   * See TargetStatus.target. A state of `provider/*` goes for each of its models.
    *
    * @generated from field: string target = 1;
    */
   target: string;
 
   /**
-   * The wish.
+   * The wish. ENABLED takes back the wish for this very name.
    *
    * @generated from field: hexgate.v1.TargetState state = 2;
    */
@@ -301,7 +343,7 @@ export type ExplainRouteRequest = Message<"hexgate.v1.ExplainRouteRequest"> & {
   options?: CallOptions | undefined;
 
   /**
-   * For which tenant.
+   * For which tenant. Empty is the default tenant.
    *
    * @generated from field: string tenant = 3;
    */
@@ -322,7 +364,8 @@ export const ExplainRouteRequestSchema: GenMessage<ExplainRouteRequest> = /*@__P
  */
 export type ExplainRouteResponse = Message<"hexgate.v1.ExplainRouteResponse"> & {
   /**
-   * Eligible targets in the order they would be tried.
+   * Eligible targets in the order they would be tried. The first is the one that is called; where
+   * its breaker is open or its limits are used up, the next that is ready.
    *
    * @generated from field: repeated hexgate.v1.RouteCandidate candidates = 1;
    */
@@ -357,7 +400,7 @@ export type RouteCandidate = Message<"hexgate.v1.RouteCandidate"> & {
   target: string;
 
   /**
-   * Higher is better.
+   * Higher is better, among the candidates of this answer.
    *
    * @generated from field: double score = 2;
    */
@@ -924,14 +967,14 @@ export enum TargetState {
   ENABLED = 1,
 
   /**
-   * Finishes what it has, takes nothing new.
+   * Calls that were routed to it go on, retries included; it takes nothing new.
    *
    * @generated from enum value: TARGET_STATE_DRAINING = 2;
    */
   DRAINING = 2,
 
   /**
-   * Out of rotation.
+   * Out of rotation at once: what is under way ends, and nothing is tried again there.
    *
    * @generated from enum value: TARGET_STATE_DISABLED = 3;
    */

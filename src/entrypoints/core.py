@@ -1,0 +1,207 @@
+"""From settings to the core: names, policies and use cases, by typed functions."""
+
+from __future__ import annotations
+
+import random
+
+from hexgate.application.books import Books
+from hexgate.application.check import Check
+from hexgate.application.complete import Complete
+from hexgate.application.embed import Embed
+from hexgate.application.explain import Explain
+from hexgate.application.keys import Keys
+from hexgate.application.pipeline import harden, unite
+from hexgate.application.policies.cache import Cached
+from hexgate.application.policies.retry import RetryRow, RetryRules
+from hexgate.application.prepare import Defaults, Prepare
+from hexgate.application.probing import Probing, Schedule
+from hexgate.application.stream import StreamComplete
+from hexgate.application.targets import Targets as TargetList
+from hexgate.application.vitals import Vitals
+from hexgate.domain.call import CacheMode, Timeouts
+from hexgate.domain.catalog import Target
+from hexgate.domain.conditions import Condition
+from hexgate.domain.routing import Routes
+from hexgate.entrypoints.leaves import Leaves
+from hexgate.entrypoints.resilience import Retry
+from hexgate.entrypoints.settings import Settings, nanos
+from hexgate.ports.breaker import Breaker
+from hexgate.ports.cache import CompletionCache
+from hexgate.ports.catalog import ModelCatalog
+from hexgate.ports.clock import Clock
+from hexgate.ports.ledger import Ledger
+from hexgate.ports.limiter import Limiter
+from hexgate.ports.observer import Observer
+
+
+def build_vitals(clock: Clock) -> Vitals:
+    """How each target fares."""
+    return Vitals(clock)
+
+
+def build_routes(settings: Settings) -> Routes:
+    """The names this gateway knows. A bare name goes to the first provider that lists it."""
+    models = settings.models
+    aliases: dict[str, tuple[Target, ...]] = {
+        name: tuple(target(member.target) for member in alias.targets)
+        for name, alias in models.aliases.items()
+    }
+    for provider, wish in settings.providers.items():
+        for model in wish.models:
+            aliases.setdefault(model, (Target(provider, model),))
+    return Routes(
+        providers={name: provider.kind for name, provider in settings.providers.items()},
+        aliases=aliases,
+        fallbacks=tuple(map(target, models.fallbacks)),
+        default_provider=models.default_provider or "",
+    )
+
+
+def target(name: str) -> Target:
+    """`provider/model`, as the settings have checked it."""
+    provider, _, model = name.partition("/")
+    return Target(provider, model)
+
+
+def build_defaults(settings: Settings) -> Defaults:
+    """What applies where a caller says nothing."""
+    most = settings.spend.max_cost_per_request_usd
+    return Defaults(
+        model=settings.models.default or "",
+        max_output_tokens=settings.models.max_output_tokens.default,
+        max_output_tokens_with_tools=settings.models.max_output_tokens.with_tools,
+        max_attempts=settings.max_attempts,
+        max_cost_nanos=None if most is None else nanos(most),
+        timeouts={
+            name: Timeouts(
+                connect_s=provider.timeouts.connect_s,
+                first_token_s=provider.timeouts.first_token_s,
+                between_tokens_s=provider.timeouts.between_tokens_s,
+                attempt_s=provider.timeouts.attempt_s,
+            )
+            for name, provider in settings.providers.items()
+        },
+    )
+
+
+def build_provider(
+    settings: Settings,
+    leaves: Leaves,
+    limiter: Limiter,
+    breaker: Breaker,
+    cache: CompletionCache,
+    vitals: Vitals,
+    clock: Clock,
+) -> Cached:
+    """Every provider hardened, all of them one."""
+    rules = build_rules(settings.retry)
+    hardened = {
+        name: harden(
+            leaf,
+            name=name,
+            limiter=limiter,
+            breaker=breaker,
+            rules=rules,
+            vitals=vitals,
+            clock=clock,
+            several_keys=name in leaves.rings,
+        )
+        for name, leaf in leaves.by_name.items()
+    }
+    mode = CacheMode.READ_WRITE if settings.cache.enabled else CacheMode.BYPASS
+    return unite(hardened, cache, mode, settings.cache.ttl_s, clock, settings.breaker.wait_s)
+
+
+def build_rules(retry: Retry) -> RetryRules:
+    """The table of retries."""
+    rows = {
+        Condition.RATE_LIMIT: retry.rate_limit,
+        Condition.ERROR: retry.error,
+        Condition.UNAVAILABLE: retry.unavailable,
+        Condition.OVERLOADED: retry.overloaded,
+        Condition.TIMEOUT: retry.timeout,
+        Condition.UNREACHABLE: retry.unreachable,
+    }
+    return RetryRules(
+        rows={on: RetryRow(row.retries, row.wait_s, row.factor) for on, row in rows.items()},
+        attempts=retry.attempts,
+        patience_s=retry.patience_s,
+        ratio=retry.budget.ratio,
+        burst=retry.budget.burst,
+    )
+
+
+def build_targets(
+    settings: Settings, routes: Routes, vitals: Vitals, breaker: Breaker, clock: Clock
+) -> TargetList:
+    """What operators see and want of targets."""
+    return TargetList(
+        tuple(settings.providers), configured(settings, routes), vitals, breaker, clock
+    )
+
+
+def configured(settings: Settings, routes: Routes) -> tuple[Target, ...]:
+    """Every target that the configuration names, without repeats."""
+    named = [one for group in routes.aliases.values() for one in group]
+    named += routes.fallbacks
+    named += [target(rule) for row in settings.routing.fallback for rule in row.to]
+    for provider, wish in settings.providers.items():
+        named += [Target(provider, model) for model in (*wish.models, *wish.fallbacks)]
+    named += [target(name) for name in settings.models.cards]
+    return tuple(one for one in dict.fromkeys(named) if one.model != "*")
+
+
+def build_probing(settings: Settings, check: Check, vitals: Vitals, clock: Clock) -> Probing | None:
+    """Active checks, where they are configured."""
+    health = settings.health
+    if health.interval_s is None:
+        return None
+    schedule = Schedule(
+        interval_s=health.interval_s,
+        jitter=health.jitter,
+        failures=health.failures,
+        successes=health.successes,
+    )
+    return Probing(check, vitals, schedule, clock, random.random)
+
+
+def build_explain(prepare: Prepare, breaker: Breaker, limiter: Limiter) -> Explain:
+    """The dry run of a call."""
+    return Explain(prepare, breaker, limiter)
+
+
+def build_keys(settings: Settings, leaves: Leaves) -> Keys:
+    """The gateway's keys."""
+    return Keys(leaves.rings, tuple(settings.providers))
+
+
+def build_prepare(
+    routes: Routes, catalog: ModelCatalog, clock: Clock, defaults: Defaults
+) -> Prepare:
+    """From requests to calls."""
+    return Prepare(routes, catalog, clock, defaults)
+
+
+def build_books(ledger: Ledger, clock: Clock, observer: Observer) -> Books:
+    """The account of each call."""
+    return Books(ledger, clock, observer)
+
+
+def build_complete(prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> Complete:
+    """One call, one answer."""
+    return Complete(prepare, provider, books, clock)
+
+
+def build_stream(prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> StreamComplete:
+    """One call, many chunks."""
+    return StreamComplete(prepare, provider, books, clock)
+
+
+def build_embed(prepare: Prepare, provider: Cached, books: Books) -> Embed:
+    """One call, one vector for each input."""
+    return Embed(prepare, provider, books)
+
+
+def build_check(leaves: Leaves, defaults: Defaults, clock: Clock) -> Check:
+    """Does a provider answer?"""
+    return Check(leaves.by_name, defaults.timeouts, clock)
