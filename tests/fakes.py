@@ -20,10 +20,11 @@ from hexgate.domain.answer import (
     Warned,
 )
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import Attempts, ChatCall, EmbedCall, Options, Timeouts
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import ChatCall, EmbedCall, Options, Timeouts
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.embed import Embedded, EmbedInput, EmbedSpec
-from hexgate.domain.errors import BadResponse
+from hexgate.domain.errors import BadResponse, Unsupported
 from hexgate.domain.ledger import Intent, Settlement
 from hexgate.domain.spec import Spec
 from hexgate.domain.usage import Usage
@@ -198,6 +199,12 @@ class FakeProvider:
             warnings=tuple(chunk for chunk in played.chunks if isinstance(chunk, Warned)),
         )
 
+    def fits(self, call: ChatCall) -> None:
+        """See Fitting. Whatever comes next is no reason not to ask, but for Unsupported."""
+        outcome = self._next()
+        if isinstance(outcome, Unsupported):
+            raise outcome
+
     async def check(self, timeouts: Timeouts) -> None:
         """See Probe. Fails by the first outcome, if that is an exception."""
         self.checks.append(timeouts)
@@ -207,8 +214,11 @@ class FakeProvider:
         if isinstance(self._outcomes[0], Exception):
             raise self._outcomes[0]
 
+    def _next(self) -> Outcome:
+        return self._outcomes[min(len(self.calls), len(self._outcomes) - 1)]
+
     async def _play(self, call: ChatCall | EmbedCall) -> Script:
-        outcome = self._outcomes[min(len(self.calls), len(self._outcomes) - 1)]
+        outcome = self._next()
         self.calls.append(call)
         self.entered.set()
         if self._gate is not None:
@@ -216,6 +226,32 @@ class FakeProvider:
         if isinstance(outcome, Exception):
             raise outcome
         return script(outcome, model=call.model) if isinstance(outcome, str) else outcome
+
+
+class SlowProvider(FakeProvider):
+    """Takes `after_s` of the loop's time for each answer, and `last_s` more to end once cancelled.
+
+    `at_work` counts calls that have not ended, streams that are open not included.
+    """
+
+    def __init__(self, after_s: float, *outcomes: Outcome, last_s: float = 0.0) -> None:
+        super().__init__(*outcomes)
+        self._after_s = after_s
+        self._last_s = last_s
+        self.at_work = 0
+
+    async def _play(self, call: ChatCall | EmbedCall) -> Script:
+        self.at_work += 1
+        try:
+            return await super()._play(call)
+        finally:
+            try:
+                await asyncio.sleep(self._after_s)
+            except asyncio.CancelledError:
+                await asyncio.sleep(self._last_s)
+                raise
+            finally:
+                self.at_work -= 1
 
 
 def _length(parts: EmbedInput) -> int:

@@ -18,8 +18,9 @@ from hexgate.domain.answer import (
     UsageUpdate,
     Warned,
 )
+from hexgate.domain.call import ChatCall
 from hexgate.domain.chat import Reasoning, Text, ToolCall
-from hexgate.domain.errors import BadResponse, CredentialRejected, Overloaded
+from hexgate.domain.errors import BadResponse, CredentialRejected, Overloaded, Unsupported
 from hexgate.domain.ledger import CallState
 from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
@@ -27,6 +28,7 @@ from hexgate.ports.observer import Observer
 from hexgate.ports.probe import Probe
 from hexgate.ports.provider import Provider
 from tests.contracts.clock import ClockContract
+from tests.contracts.fitting import Asked, FittingContract
 from tests.contracts.observer import INTENT, ObserverContract, settlement
 from tests.contracts.probe import ProbeContract
 from tests.contracts.provider import ProviderContract
@@ -133,6 +135,14 @@ class TestFakeProvider(ProviderContract):
 class TestFakeProviderWithEveryKindOfChunk(TestFakeProvider):
     def make(self) -> Provider:
         return self.kept(FakeProvider(RICH))
+
+
+class TestFakeFitting(FittingContract):
+    def able(self) -> tuple[Asked, ChatCall]:
+        return FakeProvider(), call()
+
+    def unable(self) -> tuple[Asked, ChatCall]:
+        return FakeProvider(Unsupported("m has no ears")), call()
 
 
 class TestFakeProbe(ProbeContract):

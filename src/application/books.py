@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from hexgate.application.prepare import worst_cost
+from hexgate.application.bounds import worst_cost, worst_two
 from hexgate.domain.answer import PRICE_UNCERTAIN, Finish, Warned
 from hexgate.domain.call import Call, Hop
 from hexgate.domain.errors import DeadlineExceeded, GatewayError
@@ -64,7 +64,7 @@ class Books:
             requested_model=call.spec.model,
             provider=first.provider,
             model=first.model,
-            hold_nanos=max(worst_cost(hop, call.input_tokens, call.spec) for hop in call.hops),
+            hold_nanos=_hold(call),
             price_known=all(hop.price is not None for hop in call.hops),
             started_at=call.started_at,
             expires_at=call.started_at + (call.deadline - call.started) + SWEEP_MARGIN_S,
@@ -101,11 +101,31 @@ class Account:
         self.usage: Usage | None = None  # the last that the provider reported
         self.chars = 0  # of output delivered
         self._uncertain = False  # something was used that the price does not know
+        self._place: int | None = None  # among the attempts, of the one whose answer this is
+        self._tried = 0  # attempts until the first output
 
     def accepted(self) -> None:
         """A provider accepted the call and output is here."""
         self.accepted_at = self._clock.now()
         self.first_token = self._clock.monotonic()
+        self._tried = len(self.call.attempts.done)
+        self._place = self._last()
+
+    def restarted(self) -> None:
+        """What was delivered so far is void, and was billed; the last attempt answers now."""
+        done, place = self.call.attempts.done, self._place
+        if place is not None:
+            done[place] = replace(done[place], billed=self._used(CallState.FAILED))
+        self._place = self._last()
+        self.usage = None
+        self.chars = 0
+
+    def broke(self, error: Exception) -> None:
+        """The answer broke off: its attempt says why, unless it was told already."""
+        done, place = self.call.attempts.done, self._place
+        if place is not None and not done[place].failure:
+            reason = error.reason if isinstance(error, GatewayError) else "INTERNAL"
+            done[place] = replace(done[place], failure=reason)
 
     def warned(self, warnings: Iterable[Warned]) -> None:
         """The answer came with these warnings; one of them may be about its price."""
@@ -206,24 +226,41 @@ class Account:
             # Running totals lag behind what was delivered when a stream ends early.
             output = max(self.usage.output, delivered)
             return replace(self.usage, output=output, estimated=True)
-        tokens = call.input_tokens if self._billed() else 0
+        tokens = 0 if self._own() is None else call.input_tokens
         return Usage(uncached_input=tokens, output=delivered, estimated=True)
 
-    def _billed(self) -> bool:
-        """Whether a provider will have charged for the input: it accepted, or was cut off by us."""
-        if self.accepted_at is not None:
-            return True
-        done = self.call.attempts.done
-        return bool(done) and done[-1].failure in CUT_OFF
+    def _own(self) -> int | None:
+        """The place of the attempt that the call's own usage is of: the one that answered, else
+        the one that was cut off.
+        """
+        return self._cut_off() if self._place is None else self._place
+
+    def _cut_off(self) -> int | None:
+        """The place of the last attempt if it was cut off by us and will have been charged for its
+        input: that is not known to have cost nothing.
+        """
+        if (last := self._last()) is None:
+            return None
+        one = self.call.attempts.done[last]
+        return last if one.failure in CUT_OFF and one.billed != Usage() else None
+
+    def _last(self) -> int | None:
+        return len(self.call.attempts.done) - 1 if self.call.attempts.done else None
 
     def _answered(self) -> Hop:
-        """The hop of the last attempt; the first one when none was made."""
+        """The hop of the attempt that answered, else of the last; the first when none was made."""
         done = self.call.attempts.done
-        return self.call.hops[done[-1].hop if done else 0]
+        place = self._last() if self._place is None else self._place
+        return self.call.hops[0 if place is None else done[place].hop]
 
     def _provider_s(self, now: float) -> float:
-        waited = sum(attempt.duration_s for attempt in self.call.attempts.done)
-        return waited + (0.0 if self.first_token is None else now - self.first_token)
+        """The attempts' own time until the first output, and all time after it."""
+        tried, first = self.call.attempts.done, now
+        if self.first_token is not None:
+            tried, first = tried[: self._tried], self.first_token
+        waited = sum(attempt.duration_s for attempt in tried)
+        # Attempts that ran side by side took less than their sum.
+        return min(waited, first - self.call.started) + now - first
 
     def _cost(self, usage: Usage, hop: Hop) -> Cost:
         price = hop.price
@@ -234,12 +271,18 @@ class Account:
         apart = price.apart and apart_tokens(self.call.spec, price.apart)
         return replace(spent, estimated=True) if self._uncertain or apart else spent
 
+    def _wasted(self) -> Iterator[Cost]:
+        call, own, cut_off = self.call, self._own(), self._cut_off()
+        for place, one in enumerate(call.attempts.done):
+            billed = one.billed
+            if billed is None and place == cut_off:
+                billed = Usage(uncached_input=call.input_tokens, estimated=True)
+            if billed is not None and billed.total and place != own:  # that is charged already
+                yield cost(billed, call.hops[one.hop].price)
+
     def _with_waste(self, spent: Cost) -> Cost:
         """With what attempts cost that did not produce the answer, as far as that is known."""
-        done, hops = self.call.attempts.done, self.call.hops
-        # The whole input of the last attempt may have been charged already, as an estimate.
-        others = done[:-1] if self._billed() else done
-        wasted = [cost(one.billed, hops[one.hop].price) for one in others if one.billed is not None]
+        wasted = list(self._wasted())
         if not wasted:
             return spent
         if spent.unknown or (not spent.total_nanos and any(one.unknown for one in wasted)):
@@ -248,3 +291,10 @@ class Account:
         total = sum(one.total_nanos for one in wasted)
         version = spent.price_version or wasted[0].price_version
         return replace(spent, wasted_nanos=total, price_version=version, estimated=True)
+
+
+def _hold(call: Call) -> int:
+    """The most that attempts can cost which run at a time, in nano-USD."""
+    if call.hedge_after_s > 0:
+        return worst_two(call.hops, call.input_tokens, call.spec)
+    return max(worst_cost(hop, call.input_tokens, call.spec) for hop in call.hops)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from hexgate.application.policies.deadline import late
@@ -44,7 +44,7 @@ class Check:
         """
         probe = self._probes.get(provider)
         if probe is None:
-            raise self._unknown(provider)
+            raise unknown_provider(provider, self._probes)
         started = self._clock.monotonic()
         failure = None
         try:
@@ -65,14 +65,16 @@ class Check:
         except TimeoutError as error:
             raise late(provider, "attempt", limit_s, left_s) from error
 
-    def _unknown(self, name: str) -> UnknownProvider:
-        name = name[:64]
-        close = difflib.get_close_matches(name, self._probes, n=3, cutoff=0.4)
-        hint = f"; did you mean {' or '.join(close)}" if close else ""
-        return UnknownProvider(
-            f"no provider is called {name!r}{hint}; configured: {', '.join(self._probes)}",
-            metadata={"provider": name, "suggestions": ",".join(close)},
-        )
+
+def unknown_provider(name: str, configured: Collection[str]) -> UnknownProvider:
+    """What to say of a name that is none of these."""
+    name = name[:64]
+    close = difflib.get_close_matches(name, configured, n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(close)}" if close else ""
+    return UnknownProvider(
+        f"no provider is called {name!r}{hint}; configured: {', '.join(configured)}",
+        metadata={"provider": name, "suggestions": ",".join(close)},
+    )
 
 
 _TIMEOUTS = Timeouts()

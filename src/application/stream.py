@@ -14,6 +14,7 @@ from hexgate.domain.answer import (
     Chunk,
     Finished,
     ReasoningDelta,
+    RouteChanged,
     TextDelta,
     ToolCallDelta,
     UsageUpdate,
@@ -55,7 +56,7 @@ class StreamComplete:
 
 
 class Delivery:
-    """Chunks of one provider's stream; the last item is an Ending, whose call is settled.
+    """Chunks of one stream; the last item is an Ending, whose call is settled.
 
     Raises Interrupted when the provider breaks off. `receipt` is there once the call is settled.
     """
@@ -89,6 +90,8 @@ class Delivery:
                 self._account.warned((chunk,))
             case Finished():
                 return await self._finish(chunk)
+            case RouteChanged():
+                self._account.restarted()
             case _:
                 pass
         return chunk
@@ -112,6 +115,7 @@ class Delivery:
         if isinstance(error, StopAsyncIteration):
             # No adapter may end like this; were one to, the caller must not take it for the end.
             error = BadResponse("the stream ended without its terminal marker")
+        self._account.broke(error)
         if isinstance(error, Unserved):
             error = self._interrupted(error)
         await self._account.failed(error)

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.chat import Part
 from hexgate.domain.usage import Usage
 
@@ -114,6 +115,19 @@ class UsageUpdate:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class RouteChanged:
+    """The answer broke off and begins again, at this model of this provider.
+
+    Everything before it is void: indices restart at 0, totals too. `failed` is the attempt that
+    broke off. No provider sends it.
+    """
+
+    failed: Attempt
+    provider: str
+    model: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The provider's own terminal marker was seen. Exactly once, and last."""
@@ -133,6 +147,7 @@ Chunk: TypeAlias = (
     | PartFinished
     | UsageUpdate
     | Warned
+    | RouteChanged
     | Finished
 )
 

@@ -10,6 +10,7 @@ from hexgate.domain.answer import (
     Finished,
     PartFinished,
     ReasoningDelta,
+    RouteChanged,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
@@ -18,7 +19,10 @@ from hexgate.domain.chat import Part, Reasoning, Text, ToolCall
 
 
 class Assembler:
-    """Collects the parts of one stream. Finished parts replace what their deltas said."""
+    """Collects the parts of one stream. Finished parts replace what their deltas said.
+
+    When the stream begins again, so does it.
+    """
 
     def __init__(self) -> None:
         self._done: dict[int, Part] = {}
@@ -38,6 +42,8 @@ class Assembler:
                 self._open.setdefault(index, []).append(fragment)
             case PartFinished(index, part):
                 self._done[index] = part
+            case RouteChanged():
+                self._done, self._open, self._kind = {}, {}, {}
             case _:
                 pass
 

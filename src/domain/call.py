@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Self
 
 from hexgate.domain.answer import Warned
+from hexgate.domain.attempts import Attempts
 from hexgate.domain.conditions import Condition
 from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.fallback import FAILING, Rule
 from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
-from hexgate.domain.usage import Usage
 
 
 class FallbackMode(enum.Enum):
@@ -108,55 +108,6 @@ class Options:
     include_raw: bool = False
     timeouts: Timeouts | None = None
     max_queue_wait_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One provider call. `failure` is the reason of the error, empty on success.
-
-    `hop` is the place of its target among the call's. `billed` is what is known, or estimated, to
-    have been billed for an attempt that did not produce the answer. A `hedged` one ran beside
-    another.
-    """
-
-    provider: str
-    model: str
-    failure: str = ""
-    http_status: int = 0
-    duration_s: float = 0.0
-    request_id: str = ""
-    hedged: bool = False
-    hop: int = 0
-    billed: Usage | None = None
-
-
-class Attempts:
-    """Every attempt of one call, and the one budget that retries, fallbacks and hedges share.
-
-    `done` is in order, the one that was answered last.
-    """
-
-    __slots__ = ("_left", "done")
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-        self.done: list[Attempt] = []
-
-    @property
-    def left(self) -> int:
-        """How many more attempts may be made."""
-        return self._left
-
-    def take(self) -> bool:
-        """Use one attempt of the budget; False when none is left."""
-        if self._left <= 0:
-            return False
-        self._left -= 1
-        return True
-
-    def give_back(self) -> None:
-        """What was taken was not used: nothing was sent."""
-        self._left += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What is known of a model. 0 and None mean: not known."""
+    """What is known of a model. 0 and None mean: not known. `quality` is a rank, 0 to 100."""
 
     target: Target
     context_tokens: int = 0
     max_output_tokens: int = 0
     price: Price | None = None
+    quality: int = 0

@@ -143,9 +143,19 @@ class UnknownProvider(Rejected):
 
 
 class NoEligibleTarget(Rejected):
-    """The caller's constraints rule out every target."""
+    """Constraints or operators rule out every target. `ruled_out` holds one error per target."""
 
     reason = "NO_ELIGIBLE_TARGET"
+
+    def __init__(
+        self,
+        message: str,
+        ruled_out: tuple[GatewayError, ...] = (),
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, metadata=metadata)
+        self.ruled_out = ruled_out
 
 
 class SpendLimitExceeded(Rejected):
@@ -218,14 +228,21 @@ class Interrupted(GatewayError):
 class AllTargetsFailed(GatewayError):
     """Every target was tried. `failures` holds one error per target, in order.
 
-    Each is an Unserved, or a RateLimited of the gateway's own for that target.
+    Each has a condition, and not all are Rejected. `retry_after_s` is when the first of those that
+    say so may serve again.
     """
 
     reason = "ALL_TARGETS_FAILED"
 
-    def __init__(self, message: str, failures: tuple[GatewayError, ...]) -> None:
+    def __init__(
+        self,
+        message: str,
+        failures: tuple[GatewayError, ...],
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         waits = [f.retry_after_s for f in failures if f.retry_after_s is not None]
-        super().__init__(message, retry_after_s=max(waits, default=None))
+        super().__init__(message, metadata=metadata, retry_after_s=min(waits, default=None))
         self.failures = failures
 
 

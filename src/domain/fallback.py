@@ -26,3 +26,7 @@ class Rule:
     retry_original: bool = True
     delay_s: float = 0.0
     max_attempts: int | None = None
+
+    def fits(self, name: str, first: Target) -> bool:
+        """Whether it is for calls that ask for this name and begin at this target."""
+        return self.of in ("", name, str(first), f"{first.provider}/*")

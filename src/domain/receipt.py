@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hexgate.domain.call import Attempt
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.price import Cost
 from hexgate.domain.usage import Usage
 

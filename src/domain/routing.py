@@ -1,4 +1,4 @@
-"""From a model name to the targets that may answer, in order."""
+"""From a model name to the targets that it stands for, and those that may come after them."""
 
 from __future__ import annotations
 
@@ -6,75 +6,78 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeVar
 
-from hexgate.domain.call import FallbackMode, Options
+from hexgate.domain.balance import Group, Member, Strategy
 from hexgate.domain.catalog import Target
-from hexgate.domain.errors import NoEligibleTarget, UnknownModel
+from hexgate.domain.errors import UnknownModel
+from hexgate.domain.fallback import Rule
+
+V = TypeVar("V")
+VendorsOf = Callable[[str], tuple[str, ...]]
+
+
+def _empty() -> Mapping[str, V]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
     """The names this gateway knows.
 
-    `providers` maps each configured provider to its vendor; `aliases` map a name to targets in
-    order of preference; `fallbacks` follow every named model that has no alias of its own.
+    `providers` maps each configured provider to its vendor; `aliases` map a name to a group;
+    `listed` maps a model's name to the providers that list it. `own` are fallback models by
+    provider; `fallbacks` follow every name that is no alias. `strategy` and `hedge_after_s` are for
+    names without a group of their own; with any strategy but ORDER, a model's name alone stands for
+    all providers that are known to serve it.
     """
 
     providers: Mapping[str, str]
-    aliases: Mapping[str, tuple[Target, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    aliases: Mapping[str, Group] = field(default_factory=_empty)
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=_empty)
+    own: Mapping[str, tuple[Target, ...]] = field(default_factory=_empty)
     fallbacks: tuple[Target, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    strategy: Strategy = Strategy.ORDER
+    hedge_after_s: float = 0.0
     default_provider: str = ""
 
-    def targets(
-        self, model: str, options: Options, vendors_of: Callable[[str], tuple[str, ...]]
-    ) -> tuple[Target, ...]:
-        """The targets to try, in order, without repeats.
+    def group(self, name: str, vendors_of: VendorsOf) -> Group:
+        """What an alias, `provider/model` or a model's name alone stands for.
 
-        Raises UnknownModel for a name that stands for nothing, NoEligibleTarget when the caller's
-        constraints leave none.
+        Raises UnknownModel for a name that stands for nothing.
         """
-        named = self.resolve(model, vendors_of)
-        wanted = [*named]
-        if options.fallback_mode is FallbackMode.DISABLED:
-            wanted = wanted[:1]
-        elif options.fallback_models:
-            for other in options.fallback_models:
-                wanted.extend(self.resolve(other, vendors_of))
-        elif model not in self.aliases:
-            wanted.extend(self.fallbacks)
-        eligible = tuple(t for t in dict.fromkeys(wanted) if _allowed(t, options))
-        if not eligible:
-            raise NoEligibleTarget(
-                "options.routing excludes every target of the model: "
-                + ", ".join(str(target) for target in dict.fromkeys(wanted)),
-                metadata={"model": model, "constraint": "allowed_providers, denied_providers"},
-            )
-        return eligible
+        if (alias := self.aliases.get(name)) is not None:
+            return alias
+        provider, slash, model = name.partition("/")
+        if slash and name not in self.listed:
+            targets = [Target(provider, model)] if model and provider in self.providers else []
+        else:
+            targets = [Target(one, name) for one in self._serving(name, vendors_of)]
+        if not targets:
+            raise self._unknown(name)
+        members = tuple(map(Member, targets))
+        return Group(members=members, strategy=self.strategy, hedge_after_s=self.hedge_after_s)
 
-    def resolve(
-        self, model: str, vendors_of: Callable[[str], tuple[str, ...]]
-    ) -> tuple[Target, ...]:
-        """An alias, `provider/model`, or a bare name whose provider can be told."""
-        if model in self.aliases:
-            return self.aliases[model]
-        provider, slash, rest = model.partition("/")
-        if slash and rest and provider in self.providers:
-            return (Target(provider, rest),)
-        if not slash and (found := self._provider_of(model, vendors_of)):
-            return (Target(found, model),)
-        raise self._unknown(model)
+    def has(self, name: str) -> bool:
+        """Whether this is `provider/model` with a configured provider."""
+        provider, _, model = name.partition("/")
+        return bool(model) and provider in self.providers
 
-    def _provider_of(self, model: str, vendors_of: Callable[[str], tuple[str, ...]]) -> str:
-        for vendor in vendors_of(model):
-            for name, kind in self.providers.items():
-                if kind == vendor:
-                    return name
-        if self.default_provider:
-            return self.default_provider
-        return next(iter(self.providers)) if len(self.providers) == 1 else ""
+    def _serving(self, model: str, vendors_of: VendorsOf) -> tuple[str, ...]:
+        """Providers of a model's name: all that are known to serve it, but by ORDER the first."""
+        known = self.listed.get(model, ())
+        if self.strategy is not Strategy.ORDER or not known:
+            for vendor in vendors_of(model):
+                known += tuple(name for name, kind in self.providers.items() if kind == vendor)
+        if not known:
+            lone = next(iter(self.providers)) if len(self.providers) == 1 else ""
+            guess = self.default_provider or lone
+            known = (guess,) if guess else ()
+        return known[:1] if self.strategy is Strategy.ORDER else tuple(dict.fromkeys(known))
 
     def _unknown(self, model: str) -> UnknownModel:
-        names = [*self.aliases, *(f"{provider}/" for provider in self.providers)]
+        names = [*self.aliases, *self.listed, *(f"{provider}/" for provider in self.providers)]
         close = difflib.get_close_matches(model, names, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(close)}" if close else ""
         return UnknownModel(
@@ -82,9 +85,3 @@ class Routes:
             f"use an alias or provider/model with one of: {', '.join(self.providers)}",
             metadata={"model": model, "suggestions": ",".join(close)},
         )
-
-
-def _allowed(target: Target, options: Options) -> bool:
-    if options.allowed_providers and target.provider not in options.allowed_providers:
-        return False
-    return target.provider not in options.denied_providers

@@ -19,7 +19,7 @@ from hexgate.entrypoints.core import (
     build_prepare,
     build_probing,
     build_provider,
-    build_routes,
+    build_router,
     build_stream,
     build_targets,
     build_vitals,
@@ -32,6 +32,7 @@ from hexgate.entrypoints.engines import (
     build_observer,
 )
 from hexgate.entrypoints.leaves import Leaves
+from hexgate.entrypoints.routes import build_routes
 from hexgate.entrypoints.settings import Settings
 from hexgate.ports.ledger import Ledger
 
@@ -59,7 +60,8 @@ class Container(containers.DeclarativeContainer):
     provider = providers.Singleton(
         build_provider, settings, leaves, limiter, breaker, cache, vitals, clock
     )
-    prepare = providers.Singleton(build_prepare, routes, catalog, clock, defaults)
+    router = providers.Singleton(build_router, routes, catalog, breaker, vitals, defaults, clock)
+    prepare = providers.Singleton(build_prepare, router, clock, defaults)
     books = providers.Singleton(build_books, ledger, clock, observer)
 
     # Use cases
@@ -69,5 +71,5 @@ class Container(containers.DeclarativeContainer):
     check = providers.Singleton(build_check, leaves, defaults, clock)
     targets = providers.Singleton(build_targets, settings, routes, vitals, breaker, clock)
     keys = providers.Singleton(build_keys, settings, leaves)
-    explain = providers.Singleton(build_explain, prepare, breaker, limiter)
+    explain = providers.Singleton(build_explain, prepare, breaker, limiter, leaves)
     probing = providers.Singleton(build_probing, settings, check, vitals, clock)

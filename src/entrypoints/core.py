@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import random
 
+import structlog
+
+from hexgate.adapters.observers.targets import TargetLog
 from hexgate.application.books import Books
 from hexgate.application.check import Check
 from hexgate.application.complete import Complete
+from hexgate.application.defaults import Defaults
 from hexgate.application.embed import Embed
 from hexgate.application.explain import Explain
 from hexgate.application.keys import Keys
 from hexgate.application.pipeline import harden, unite
 from hexgate.application.policies.cache import Cached
 from hexgate.application.policies.retry import RetryRow, RetryRules
-from hexgate.application.prepare import Defaults, Prepare
+from hexgate.application.prepare import Prepare
 from hexgate.application.probing import Probing, Schedule
+from hexgate.application.router import Router
+from hexgate.application.screen import Screen
 from hexgate.application.stream import StreamComplete
 from hexgate.application.targets import Targets as TargetList
 from hexgate.application.vitals import Vitals
 from hexgate.domain.call import CacheMode, Timeouts
-from hexgate.domain.catalog import Target
 from hexgate.domain.conditions import Condition
 from hexgate.domain.routing import Routes
 from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.resilience import Retry
+from hexgate.entrypoints.routes import configured
 from hexgate.entrypoints.settings import Settings, nanos
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.cache import CompletionCache
@@ -37,30 +43,6 @@ from hexgate.ports.observer import Observer
 def build_vitals(clock: Clock) -> Vitals:
     """How each target fares."""
     return Vitals(clock)
-
-
-def build_routes(settings: Settings) -> Routes:
-    """The names this gateway knows. A bare name goes to the first provider that lists it."""
-    models = settings.models
-    aliases: dict[str, tuple[Target, ...]] = {
-        name: tuple(target(member.target) for member in alias.targets)
-        for name, alias in models.aliases.items()
-    }
-    for provider, wish in settings.providers.items():
-        for model in wish.models:
-            aliases.setdefault(model, (Target(provider, model),))
-    return Routes(
-        providers={name: provider.kind for name, provider in settings.providers.items()},
-        aliases=aliases,
-        fallbacks=tuple(map(target, models.fallbacks)),
-        default_provider=models.default_provider or "",
-    )
-
-
-def target(name: str) -> Target:
-    """`provider/model`, as the settings have checked it."""
-    provider, _, model = name.partition("/")
-    return Target(provider, model)
 
 
 def build_defaults(settings: Settings) -> Defaults:
@@ -140,17 +122,6 @@ def build_targets(
     )
 
 
-def configured(settings: Settings, routes: Routes) -> tuple[Target, ...]:
-    """Every target that the configuration names, without repeats."""
-    named = [one for group in routes.aliases.values() for one in group]
-    named += routes.fallbacks
-    named += [target(rule) for row in settings.routing.fallback for rule in row.to]
-    for provider, wish in settings.providers.items():
-        named += [Target(provider, model) for model in (*wish.models, *wish.fallbacks)]
-    named += [target(name) for name in settings.models.cards]
-    return tuple(one for one in dict.fromkeys(named) if one.model != "*")
-
-
 def build_probing(settings: Settings, check: Check, vitals: Vitals, clock: Clock) -> Probing | None:
     """Active checks, where they are configured."""
     health = settings.health
@@ -162,12 +133,13 @@ def build_probing(settings: Settings, check: Check, vitals: Vitals, clock: Clock
         failures=health.failures,
         successes=health.successes,
     )
-    return Probing(check, vitals, schedule, clock, random.random)
+    told = TargetLog(structlog.get_logger("hexgate.probing"))
+    return Probing(check, vitals, schedule, clock, random.random, told)
 
 
-def build_explain(prepare: Prepare, breaker: Breaker, limiter: Limiter) -> Explain:
+def build_explain(prepare: Prepare, breaker: Breaker, limiter: Limiter, leaves: Leaves) -> Explain:
     """The dry run of a call."""
-    return Explain(prepare, breaker, limiter)
+    return Explain(prepare, breaker, limiter, leaves.by_name)
 
 
 def build_keys(settings: Settings, leaves: Leaves) -> Keys:
@@ -175,11 +147,22 @@ def build_keys(settings: Settings, leaves: Leaves) -> Keys:
     return Keys(leaves.rings, tuple(settings.providers))
 
 
-def build_prepare(
-    routes: Routes, catalog: ModelCatalog, clock: Clock, defaults: Defaults
-) -> Prepare:
+def build_router(
+    routes: Routes,
+    catalog: ModelCatalog,
+    breaker: Breaker,
+    vitals: Vitals,
+    defaults: Defaults,
+    clock: Clock,
+) -> Router:
+    """Where each call goes."""
+    screen = Screen(vitals, defaults)
+    return Router(routes, catalog, screen, breaker, vitals, clock, random.random)
+
+
+def build_prepare(router: Router, clock: Clock, defaults: Defaults) -> Prepare:
     """From requests to calls."""
-    return Prepare(routes, catalog, clock, defaults)
+    return Prepare(router, clock, defaults)
 
 
 def build_books(ledger: Ledger, clock: Clock, observer: Observer) -> Books:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from decimal import Decimal
 
 import structlog
@@ -13,6 +14,7 @@ from hexgate.adapters.cache.memory import in_memory
 from hexgate.adapters.catalog.compiled import Catalog, Override
 from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.adapters.observers.logs import CallLog, Silent
+from hexgate.adapters.observers.targets import TargetLog
 from hexgate.entrypoints.logs import JsonLines
 from hexgate.entrypoints.settings import Card, Settings
 from hexgate.ports.breaker import Breaker
@@ -32,18 +34,21 @@ def build_catalog(settings: Settings, clock: Clock) -> Catalog:
 
 
 def _override(card: Card) -> Override:
-    context, output = card.context_tokens or 0, card.max_output_tokens or 0
+    facts = Override(
+        context_tokens=card.context_tokens or 0,
+        max_output_tokens=card.max_output_tokens or 0,
+        quality=card.quality,
+    )
     price = card.price
     if price is None:
-        return Override(context_tokens=context, max_output_tokens=output)
-    return Override(
+        return facts
+    return replace(
+        facts,
         input=price.input_usd_per_mtok,
         output=price.output_usd_per_mtok,
         cache_read=price.cache_read_usd_per_mtok,
         cache_write=price.cache_write_usd_per_mtok,
         cache_write_1h=price.cache_write_1h_usd_per_mtok,
-        context_tokens=context,
-        max_output_tokens=output,
     )
 
 
@@ -82,6 +87,7 @@ def build_breaker(settings: Settings, clock: Clock) -> Breaker:
             probes=wish.probes,
             successes=wish.successes,
         ),
+        changed=TargetLog(structlog.get_logger("hexgate.breaker")).turned,
     )
 
 

@@ -18,6 +18,7 @@ MODEL = r"^\S{1,288}$"
 VISIBLE = r"^[!-~]{1,128}$"
 API_VERSION = r"^\d{4}-\d{2}-\d{2}(-preview)?$"
 LOCATION = r"^[a-z][a-z0-9-]{0,62}$"
+OF = r"^([a-z][a-z0-9_-]{0,31}/\S{1,256}|[A-Za-z0-9][A-Za-z0-9._:-]{0,63})$"
 
 PATTERNS: Mapping[str, str] = {
     NAME: "a name of at most 32 lower-case letters, digits, - and _, starting with a letter",
@@ -27,6 +28,7 @@ PATTERNS: Mapping[str, str] = {
     VISIBLE: "at most 128 visible ASCII characters",
     API_VERSION: "a date, such as 2024-10-21 or 2025-04-01-preview",
     LOCATION: "a region of the vendor in lower case",
+    OF: "an alias, provider/model or provider/*",
 }
 """Each pattern that text has to match, in words."""
 
@@ -82,8 +84,23 @@ def _visible(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """One text as a list of one; anything else as it is."""
     return (value,) if isinstance(value, str) else value
+
+
+def once(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """The same. Raises what `expected` makes where a target is there twice."""
+    twice = next((name for name in targets if targets.count(name) > 1), "")
+    if twice:
+        raise expected(f"each target once, but {twice} is there {targets.count(twice)} times")
+    return targets
+
+
+def _one(target: str) -> str:
+    if target.endswith("/*"):
+        raise expected("one model: provider/model, without *")
+    return target
 
 
 def _lower(value: object) -> object:
@@ -126,13 +143,13 @@ Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(
 
 ProviderName = Annotated[str, Field(pattern=NAME)]
 AliasName = Annotated[str, Field(pattern=ALIAS)]
-TargetName = Annotated[str, Field(pattern=TARGET)]
+TargetName = Annotated[str, Field(pattern=TARGET), AfterValidator(_one)]
+CardName = Annotated[str, Field(pattern=TARGET)]
 ModelName = Annotated[str, Field(pattern=MODEL)]
-Targets = Annotated[
-    tuple[TargetName, ...],
-    Field(min_length=1, max_length=16),
-    BeforeValidator(_listed, json_schema_input_type=TargetName | tuple[TargetName, ...]),
+_Several = Annotated[
+    tuple[TargetName, ...], Field(min_length=1, max_length=16), AfterValidator(once)
 ]
+Targets = Annotated[_Several, BeforeValidator(listed, json_schema_input_type=TargetName | _Several)]
 
 Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

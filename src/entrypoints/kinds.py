@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from hexgate.domain.keys import MAX_KEYS
 from hexgate.entrypoints.fields import (
     API_VERSION,
     LOCATION,
@@ -73,11 +81,56 @@ class Provider(Section):
     limits: Limits = Limits()
 
 
-class OpenAI(Provider):
+def _differing(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if len({key.get_secret_value() for key in keys}) < len(keys):
+        raise expected("each key once")
+    return keys
+
+
+class Keyed(Provider):
+    """A provider that takes a key, or a pool of them."""
+
+    api_keys: Annotated[tuple[Secret, ...], AfterValidator(_differing)] = Field(
+        default=(),
+        max_length=MAX_KEYS,
+        description="Several keys in the place of api_key, each text, {env: NAME} or {file: path}: "
+        "calls are spread over them, and one that is limited or rejected rests.",
+    )
+    api_key: MaybeSecret = None
+    key_order: Literal["round_robin", "least_recently_used"] = Field(
+        default="round_robin", description="Which of several keys is next."
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _not_both(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key is not None and info.data.get("api_keys"):
+            raise expected("either api_key or api_keys, not both")
+        return key
+
+
+class Paid(Keyed):
+    """A provider that nobody may use without a key."""
+
+    api_key: MaybeSecret = Field(
+        default=None,
+        validate_default=True,
+        description="The key: text, {env: NAME} or {file: path}. Required where api_keys is not.",
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _one_at_least(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        # Where api_keys were refused they are not among the data, and that is said already.
+        if key is None and info.data.get("api_keys") == ():
+            raise expected("a key: text, {env: NAME} or {file: path}; or several as api_keys")
+        return key
+
+
+class OpenAI(Paid):
     """OpenAI."""
 
     kind: Literal["openai"]
-    api_key: Secret
     base_url: BaseUrl = None
     organization: str | None = Field(
         default=None, pattern=VISIBLE, description="The organization that is billed."
@@ -85,20 +138,18 @@ class OpenAI(Provider):
     transport: Transport = "http"
 
 
-class Anthropic(Provider):
+class Anthropic(Paid):
     """Anthropic."""
 
     kind: Literal["anthropic"]
-    api_key: Secret
     base_url: BaseUrl = None
     transport: Transport = "http"
 
 
-class Ollama(Provider):
+class Ollama(Keyed):
     """Ollama, by its own protocol."""
 
     kind: Literal["ollama"]
-    api_key: MaybeSecret = None
     base_url: BaseUrl = None
     context_tokens: Many | None = Field(
         default=None,
@@ -114,7 +165,7 @@ def _endpoint(url: str) -> str:
     return url
 
 
-class Azure(Provider):
+class Azure(Keyed):
     """Azure OpenAI; a model is called by the name of its deployment."""
 
     kind: Literal["azure"]
@@ -134,25 +185,23 @@ class Azure(Provider):
     transport: Transport = "http"
 
 
-class Cohere(Provider):
+class Cohere(Paid):
     """Cohere, by its v2 API."""
 
     kind: Literal["cohere"]
-    api_key: Secret
     base_url: BaseUrl = None
     transport: OwnTransport = "http"
 
 
-class Gemini(Provider):
+class Gemini(Paid):
     """Google Gemini, by its developer API."""
 
     kind: Literal["gemini"]
-    api_key: Secret
     base_url: BaseUrl = None
     transport: OwnTransport = "http"
 
 
-class Vertex(Provider):
+class Vertex(Keyed):
     """Google Vertex AI: Gemini, and Claude where the project has it."""
 
     kind: Literal["vertex"]
@@ -174,13 +223,14 @@ class Vertex(Provider):
     transport: Transport = "http"
 
 
-class Bedrock(Provider):
+class Bedrock(Keyed):
     """AWS Bedrock, by Converse."""
 
     kind: Literal["bedrock"]
     region: str = Field(pattern=LOCATION, description="Where models run, such as eu-central-1.")
     api_key: MaybeSecret = Field(
-        default=None, description="An API key for Bedrock: text, {env: NAME} or {file: path}."
+        default=None,
+        description="An API key for Bedrock: text, {env: NAME} or {file: path}.",
     )
     access_key_id: MaybeSecret = Field(
         default=None,
@@ -212,29 +262,26 @@ class Bedrock(Provider):
         return self
 
 
-class Compatible(Provider):
+class Compatible(Keyed):
     """Any server that speaks the OpenAI protocol."""
 
     kind: Literal["openai_compatible"]
-    api_key: MaybeSecret = None
     base_url: Url = Field(description="Where it is, a URL with its version: http://host:8000/v1.")
     transport: Transport = "http"
 
 
-class HostedCompatible(Provider):
+class HostedCompatible(Paid):
     """A known vendor that speaks the OpenAI protocol."""
 
     kind: Hosted
-    api_key: Secret
     base_url: BaseUrl = None
     transport: Transport = "http"
 
 
-class LocalCompatible(Provider):
+class LocalCompatible(Keyed):
     """A known server, run by oneself, that speaks the OpenAI protocol."""
 
     kind: Local
-    api_key: MaybeSecret = None
     base_url: BaseUrl = None
     transport: Transport = "http"
 

@@ -9,11 +9,13 @@ from typing import Protocol
 
 from hexgate.ports.keys import Keyring
 from hexgate.ports.probe import Probe
-from hexgate.ports.provider import Provider
+from hexgate.ports.provider import Fitting, Provider
 
 
-class Leaf(Provider, Probe, Protocol):
-    """A provider as it is, before any policy, which can also be asked whether it would answer."""
+class Leaf(Provider, Probe, Fitting, Protocol):
+    """A provider as it is, before any policy, which can also be asked whether it would answer, and
+    whether it could.
+    """
 
 
 @dataclass(frozen=True, slots=True)

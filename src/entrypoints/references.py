@@ -1,22 +1,27 @@
-"""Names in the configuration that stand for no configured provider."""
+"""Names in the configuration that stand for no place where a call could go."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 Key: TypeAlias = tuple[str | int, ...]
 """The path of a setting: names of keys and indexes of lists."""
 
+OWN_NAMES = frozenset({"openai", "anthropic", "azure", "cohere", "gemini"})
+"""Kinds of providers of whose models none is called by the name of a provider and a slash."""
 
-def dangling(
-    providers: Collection[str], settings: Mapping[str, object]
-) -> Iterator[tuple[Key, str]]:
-    """Each name in `models` or `routing` whose provider is not configured, and what was expected.
 
-    Works on plain data of any shape, so that it can be asked beside other problems.
+def dangling(settings: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
+    """Each name of a place that cannot be, by its key in the models, and what was expected there.
+
+    Works on plain data of any shape, so that it can be asked beside other problems. Nothing is said
+    where the providers are no mapping.
     """
+    providers = settings.get("providers")
+    if not isinstance(providers, Mapping):
+        return
     aliases = _at(_at(settings, "models"), "aliases")
     for key, text in (*_models(_at(settings, "models")), *_rules(_at(settings, "routing"))):
         provider, slash, _ = text.partition("/")
@@ -30,6 +35,7 @@ def dangling(
             yield key, f"one of the configured providers ({known}){hint}"
         elif not slash and key[-1] == "of":
             yield key, "an alias of models.aliases, provider/model or provider/*"
+    yield from _own(providers)
 
 
 def _may_be_alias(key: Key) -> bool:
@@ -43,32 +49,45 @@ def _models(models: object) -> Iterator[tuple[Key, str]]:
     yield from _each(("models", "fallbacks"), _at(models, "fallbacks"))
     aliases = _at(models, "aliases")
     for alias, wish in aliases.items() if isinstance(aliases, Mapping) else ():
-        key: Key = ("models", "aliases", alias)
-        if isinstance(wish, Mapping):
-            yield from _each((*key, "targets"), wish.get("targets"))
-        else:
-            yield from _each(key, [wish] if isinstance(wish, str) else wish)
+        targets = wish.get("targets") if isinstance(wish, Mapping) else wish
+        for index, member in enumerate(_listed(targets)):
+            text = member if isinstance(member, str) else _at(member, "target")
+            if isinstance(text, str):
+                yield ("models", "aliases", alias, "targets", index, "target"), text
     cards = _at(models, "cards")
     for target in cards if isinstance(cards, Mapping) else ():
         yield ("models", "cards", target), str(target)
 
 
 def _rules(routing: object) -> Iterator[tuple[Key, str]]:
-    rules = _at(routing, "fallback")
-    for index, rule in enumerate(rules if isinstance(rules, list | tuple) else ()):
+    for index, rule in enumerate(_listed(_at(routing, "fallback"))):
         key: Key = ("routing", "fallback", index)
-        targets = _at(rule, "to")
-        yield from _each((*key, "to"), [targets] if isinstance(targets, str) else targets)
+        yield from _each((*key, "to"), _at(rule, "to"))
         if isinstance(of := _at(rule, "of"), str):
             yield (*key, "of"), of
 
 
+def _own(providers: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
+    """Fallbacks of a provider that name it once more.
+
+    Compatible servers are left alone: some have models whose names start like theirs.
+    """
+    for name, provider in providers.items():
+        for key, text in _each(("providers", name, "fallbacks"), _at(provider, "fallbacks")):
+            if text.startswith(f"{name}/") and _at(provider, "kind") in OWN_NAMES:
+                yield key, f"the name of the model alone, without {name}/"
+
+
 def _each(key: Key, values: object) -> Iterator[tuple[Key, str]]:
-    for index, value in enumerate(values if isinstance(values, list | tuple) else ()):
+    for index, value in enumerate(_listed(values)):
         if isinstance(value, str):
             yield (*key, index), value
-        elif isinstance(target := _at(value, "target"), str):
-            yield (*key, index, "target"), target
+
+
+def _listed(value: object) -> Sequence[object]:
+    if isinstance(value, str):
+        return (value,)
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _at(tree: object, key: str) -> object:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,22 @@ import aiohttp
 import structlog
 from pydantic import SecretStr
 
+from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.fetching.files import Files
 from hexgate.adapters.fetching.guard import Guard
 from hexgate.adapters.fetching.links import Links
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.providers.account import Account
-from hexgate.adapters.providers.open import open_provider
+from hexgate.adapters.providers.keys import Make, Ring, open_ring
+from hexgate.adapters.providers.open import Closer, open_provider
 from hexgate.adapters.providers.transports.http import open_session
+from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.domain.errors import StoreUnavailable
-from hexgate.entrypoints.kinds import AnyProvider, Simulator
+from hexgate.domain.keys import KeyOrder, KeyState, KeyStatus
+from hexgate.entrypoints.kinds import AnyProvider, Keyed, Simulator
 from hexgate.entrypoints.leaves import Leaf, Leaves
 from hexgate.entrypoints.settings import Fetch, Settings
+from hexgate.ports.clock import Clock
 from hexgate.ports.ledger import Ledger
 
 
@@ -32,6 +38,8 @@ class CannotStart(Exception):
 
 
 _log = structlog.get_logger("hexgate.server")
+_CLOCK = SystemClock()
+_FAREWELL_S = 1.0
 
 
 async def open_ledger(settings: Settings, stack: AsyncExitStack) -> Ledger:
@@ -53,15 +61,28 @@ async def open_ledger(settings: Settings, stack: AsyncExitStack) -> Ledger:
     return ledger
 
 
-async def open_leaves(settings: Settings, stack: AsyncExitStack) -> Leaves:
-    """Every configured provider, over one shared session."""
+async def open_leaves(settings: Settings, stack: AsyncExitStack, clock: Clock = _CLOCK) -> Leaves:
+    """Every configured provider, over one shared session; those that have keys by a ring of them.
+
+    Raises CannotStart.
+    """
     session = open_session()
     stack.push_async_callback(session.close)
     inlining = _links(settings.fetch, stack)
     leaves: dict[str, Leaf] = {}
-    for name, provider in settings.providers.items():
-        leaves[name] = await _open(name, provider, session, inlining, stack)
-    return Leaves(leaves)
+    rings: dict[str, Ring] = {}
+    for name, wish in settings.providers.items():
+        account = account_of(name, wish)
+        if isinstance(wish, Simulator):
+            account = replace(account, base_url=await _simulate(wish, stack))
+        make = partial(_make, account, session, inlining, clock)
+        if isinstance(wish, Keyed) and keys_of(wish):
+            leaves[name] = rings[name] = await _ring(name, wish, make, clock)
+            stack.push_async_callback(rings[name].aclose)
+        else:
+            leaves[name], close = make(account.api_key)
+            stack.push_async_callback(close)
+    return Leaves(leaves, rings)
 
 
 def _links(wish: Fetch, stack: AsyncExitStack) -> Links | None:
@@ -73,24 +94,36 @@ def _links(wish: Fetch, stack: AsyncExitStack) -> Links | None:
     return Links(files, max_bytes)
 
 
-async def _open(
-    name: str,
-    wish: AnyProvider,
+def _make(
+    account: Account,
     session: aiohttp.ClientSession,
     inlining: Links | None,
-    stack: AsyncExitStack,
-) -> Leaf:
-    account = account_of(name, wish)
-    if isinstance(wish, Simulator):
-        account = replace(account, base_url=await _simulate(wish, stack))
+    clock: Clock,
+    key: str,
+) -> tuple[WiredProvider, Closer]:
+    """The provider of an account with this key, and what closes it."""
+    account = replace(account, api_key=key)
     try:
-        provider, close = open_provider(
-            account, session, inlining=inlining, monotonic=time.monotonic
-        )
+        return open_provider(account, session, inlining=inlining, monotonic=clock.monotonic)
     except ValueError as error:
         raise CannotStart(str(error)) from error
-    stack.push_async_callback(close)
-    return provider
+
+
+async def _ring(name: str, wish: Keyed, make: Make, clock: Clock) -> Ring:
+    def rested(status: KeyStatus) -> None:
+        say = _log.warning if status.state is KeyState.REJECTED else _log.info
+        say("a key rests", provider=name, key=status.hash_prefix, state=status.state.value)
+
+    return await open_ring(
+        name,
+        keys_of(wish),
+        make,
+        clock,
+        order=KeyOrder(wish.key_order),
+        # No stream outlasts its attempt by more than it takes to say so.
+        longest_s=wish.timeouts.attempt_s + _FAREWELL_S,
+        rested=rested,
+    )
 
 
 _FIELDS = frozenset(field.name for field in fields(Account)) - {"kind", "name"}
@@ -107,6 +140,12 @@ def account_of(name: str, wish: AnyProvider) -> Account:
         if value is not None:
             said[key] = value.get_secret_value() if isinstance(value, SecretStr) else value
     return Account(kind=wish.kind, name=name, **said)
+
+
+def keys_of(wish: Keyed) -> tuple[str, ...]:
+    """The keys that the settings give a provider; none where it proves itself in another way."""
+    keys = wish.api_keys or ((wish.api_key,) if wish.api_key else ())
+    return tuple(key.get_secret_value() for key in keys)
 
 
 async def _simulate(wish: Simulator, stack: AsyncExitStack) -> str:

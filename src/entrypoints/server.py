@@ -6,7 +6,7 @@ import asyncio
 import gc
 import hashlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,10 +15,12 @@ from grpc import aio
 from grpc_health.v1 import health
 
 from hexgate.adapters.uuid7 import uuid7
+from hexgate.application.probing import Probing
 from hexgate.domain.errors import GatewayError
 from hexgate.entrypoints.container import Container
 from hexgate.entrypoints.grpc import listen, services
 from hexgate.entrypoints.grpc.admin import AdminMethods
+from hexgate.entrypoints.grpc.availability import Availability
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
 from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
@@ -47,12 +49,15 @@ class Gateway:
     address: str
     admin_address: str
     calls: Calls
+    about_providers: tuple[asyncio.Task[None], ...]
     _servers: tuple[aio.Server, ...]
     _health: tuple[health.aio.HealthServicer, ...]
     _drain_s: float
 
     async def drain(self) -> None:
         """End well: say so, refuse new calls, let running ones finish, cut off the rest."""
+        # First, so that nobody says afterwards that a service can work again.
+        await _stopped(self.about_providers)
         for servicer in self._health:
             await servicer.enter_graceful_shutdown()
         self.calls.stop_admitting()
@@ -93,10 +98,10 @@ async def serving(settings: Settings, leaves: Leaves, ledger: Ledger) -> AsyncIt
         yield gateway
     finally:
         await gateway.drain()
-        watch.cancel()
-        await asyncio.wait((watch,))
-        if not watch.cancelled():
-            watch.result()  # raises what ended it too early
+        await _stopped((watch,))
+        for task in (watch, *gateway.about_providers):
+            if not task.cancelled():
+                task.result()  # raises what ended it too early
 
 
 async def _start(settings: Settings, container: Container, calls: Calls, clock: Clock) -> Gateway:
@@ -113,7 +118,7 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     admin = services.admin(
         boundary,
         AdminMethods(calls, container.check(), _revision(settings), clock.now()),
-        TargetMethods(container.targets()),
+        TargetMethods(container.targets(), clock),
         KeyMethods(container.keys()),
         ExplainMethods(container.explain()),
     )
@@ -142,8 +147,32 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     await admin_server.start()
     for servicer in healths:
         await listen.serving(servicer, offered, yes=True)
+    availability = Availability(container.vitals(), tuple(settings.providers), *healths)
+    await availability.update()
+    about_providers = _background(availability, container.probing())
     servers = (public_server, admin_server)
-    return Gateway(address, admin_address, calls, servers, healths, wish.drain_s)
+    return Gateway(address, admin_address, calls, about_providers, servers, healths, wish.drain_s)
+
+
+def _background(
+    availability: Availability, probing: Probing | None
+) -> tuple[asyncio.Task[None], ...]:
+    """What goes on until the drain: telling which providers are there, and asking them."""
+    telling = asyncio.create_task(_tell(availability))
+    return (telling,) if probing is None else (telling, asyncio.create_task(probing.run()))
+
+
+async def _tell(availability: Availability) -> None:
+    while True:
+        await asyncio.sleep(WATCH_S)
+        await availability.update()
+
+
+async def _stopped(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel these and wait until they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def _bind(server: aio.Server, address: str, key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Literal, Self
 
@@ -13,6 +13,7 @@ from hexgate.domain.price import Rates
 from hexgate.entrypoints.fields import (
     Address,
     AliasName,
+    CardName,
     Count,
     Level,
     Many,
@@ -25,7 +26,7 @@ from hexgate.entrypoints.fields import (
     expected,
 )
 from hexgate.entrypoints.kinds import AnyProvider
-from hexgate.entrypoints.references import dangling
+from hexgate.entrypoints.references import Key, dangling
 from hexgate.entrypoints.resilience import AnyAlias, Breaker, Health, Retry, Routing
 from hexgate.entrypoints.section import Section
 
@@ -131,7 +132,10 @@ class Card(Section):
     context_tokens: Many | None = Field(default=None, description="Size of the context, in tokens.")
     max_output_tokens: Many | None = Field(default=None, description="Longest answer, in tokens.")
     quality: int = Field(
-        default=0, ge=0, le=100, description="Rank among models, where quality decides."
+        default=0,
+        ge=0,
+        le=100,
+        description="Rank among models, 0 to 100, the better the higher, where quality decides.",
     )
     price: Price | None = None
 
@@ -157,8 +161,8 @@ class Models(Section):
         description="Each provider/model tried, in order, after any model that is not an alias.",
     )
     max_output_tokens: OutputTokens = OutputTokens()
-    cards: Mapping[TargetName, Card] = Field(
-        default={}, max_length=10_000, description="Facts by provider/model."
+    cards: Mapping[CardName, Card] = Field(
+        default={}, max_length=10_000, description="Facts by provider/model, or provider/* for all."
     )
 
 
@@ -255,12 +259,49 @@ class Settings(Section):
     log: Log = Log(json=True)
 
     @model_validator(mode="after")
-    def _refers_to_providers(self) -> Self:
-        named = self.model_dump(mode="json", include={"models", "routing"})
+    def _fits_together(self) -> Self:
+        named = self.model_dump(
+            mode="json",
+            include={
+                "providers": {"__all__": {"kind", "fallbacks"}},
+                "models": True,
+                "routing": True,
+            },
+        )
+        found = [*dangling(named), *self._idle()]
         problems = [
-            InitErrorDetails(type=expected(what), loc=key, input=None)
-            for key, what in dangling(self.providers, named)
+            InitErrorDetails(type=expected(what), loc=key, input=None) for key, what in found
         ]
         if problems:
             raise ValidationError.from_exception_data("Settings", problems, hide_input=True)
         return self
+
+    def _idle(self) -> Iterator[tuple[Key, str]]:
+        """Each setting that nothing could come of beside the others, and what was expected."""
+        yield from self._too_late()
+        default = self.routing.strategy
+        orders: list[tuple[Key, str | None]] = [(("routing", "strategy"), default)]
+        for name, alias in self.models.aliases.items():
+            key: Key = ("models", "aliases", name)
+            strategy = alias.strategy or default
+            orders.append(((*key, "strategy"), alias.strategy))
+            shares = any(member.weight not in (0, 1) for member in alias.targets)
+            if shares and strategy not in ("weighted", "least_loaded"):
+                yield key, f"strategy: weighted, for by strategy {strategy} weights mean nothing"
+        if not any(card.quality for card in self.models.cards.values()):
+            for key, wish in orders:
+                if wish == "quality":
+                    yield key, "another strategy, or the quality of models in models.cards"
+
+    def _too_late(self) -> Iterator[tuple[Key, str]]:
+        waits: list[tuple[Key, float | None]] = [
+            (("routing", "hedge_after_s"), self.routing.hedge_after_s)
+        ]
+        for place, rule in enumerate(self.routing.fallback):
+            waits.append((("routing", "fallback", place, "delay_s"), rule.delay_s))
+        for name, alias in self.models.aliases.items():
+            waits.append((("models", "aliases", name, "hedge_after_s"), alias.hedge_after_s))
+        longest = self.server.max_deadline_s
+        for key, wait_s in waits:
+            if wait_s is not None and wait_s >= longest:
+                yield key, f"less than server.max_deadline_s ({longest:g})"

@@ -55,3 +55,14 @@ class Provider(Protocol):
         Raises Unsupported where the provider has no embeddings.
         """
         ...
+
+
+class Fitting(Protocol):
+    """Tells beforehand whether a provider could be asked."""
+
+    def fits(self, call: ChatCall) -> None:
+        """Return, or raise the Unsupported that asking would raise. Sends and fetches nothing.
+
+        Returning promises nothing where that depends on what a link leads to.
+        """
+        ...

@@ -7,15 +7,19 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from hexgate.adapters.breaker.pybreaker import Breakers
 from hexgate.adapters.cache.memory import in_memory
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.application.books import Books
 from hexgate.application.complete import Complete
+from hexgate.application.defaults import Defaults
 from hexgate.application.embed import Embed
 from hexgate.application.pipeline import unite
 from hexgate.application.policies.record import Recorded
-from hexgate.application.prepare import Defaults, Prepare
+from hexgate.application.prepare import Prepare
 from hexgate.application.requests import ChatRequest, EmbedRequest
+from hexgate.application.router import Router
+from hexgate.application.screen import Screen
 from hexgate.application.stream import Ending, StreamComplete
 from hexgate.application.vitals import Vitals
 from hexgate.domain.answer import Chunk
@@ -30,6 +34,9 @@ from hexgate.domain.ledger import Entry, Intent, Settlement
 from hexgate.domain.price import Price, Rates
 from hexgate.domain.routing import Routes
 from hexgate.domain.spec import Params, Spec
+from hexgate.ports.breaker import Breaker
+from hexgate.ports.catalog import ModelCatalog
+from hexgate.ports.clock import Clock
 from hexgate.ports.ledger import Ledger
 from tests.fakes import FakeClock, FakeProvider, RecordingObserver
 
@@ -61,6 +68,30 @@ class Catalog:
 
     def vendors_of(self, model: str) -> tuple[str, ...]:
         return ()
+
+
+def preparing(
+    routes: Routes,
+    clock: Clock,
+    *,
+    catalog: ModelCatalog | None = None,
+    defaults: Defaults | None = None,
+    breaker: Breaker | None = None,
+    vitals: Vitals | None = None,
+    chance: float = 0.0,
+) -> Prepare:
+    """From requests to calls, over these routes; turns begin where `chance` says."""
+    defaults, vitals = defaults or Defaults(), vitals or Vitals(clock)
+    router = Router(
+        routes,
+        catalog or Catalog(),
+        Screen(vitals, defaults),
+        breaker or Breakers(clock),
+        vitals,
+        clock,
+        lambda: chance,
+    )
+    return Prepare(router, clock, defaults)
 
 
 class BrokenLedger(MemoryLedger):
@@ -106,7 +137,7 @@ class Desk:
         self.ledger = ledger or MemoryLedger()
         self.observer = RecordingObserver()
         routes = Routes(providers={"fake": "fake", "other": "fake"})
-        prepare = Prepare(routes, Catalog(), self.clock, defaults or Defaults())
+        prepare = preparing(routes, self.clock, defaults=defaults)
         recorded = Recorded(leaf, "fake", Vitals(self.clock), self.clock)
         provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60, self.clock)
         books = Books(self.ledger, self.clock, self.observer)

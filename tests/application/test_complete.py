@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hexgate.application.prepare import Defaults
+from hexgate.application.defaults import Defaults
 from hexgate.application.stream import Ending
 from hexgate.domain.answer import Finish, Finished
 from hexgate.domain.call import CacheMode

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from hexgate.application.prepare import Defaults, Prepare
+from hexgate.application.defaults import Defaults
 from hexgate.domain.answer import PRICE_UNCERTAIN, Finish, Finished, Warned
+from hexgate.domain.balance import Group, Member
 from hexgate.domain.call import CacheMode
 from hexgate.domain.catalog import Target
 from hexgate.domain.chat import Text
@@ -31,7 +32,7 @@ from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost
 from hexgate.domain.routing import Routes
 from hexgate.domain.usage import Usage
-from tests.application.desk import BrokenLedger, Catalog, Desk, FullLedger
+from tests.application.desk import BrokenLedger, Desk, FullLedger, preparing
 from tests.fakes import FakeClock, FakeProvider, Script
 
 SILENT = Finished(finish=Finish.STOP, usage=None, model="m")
@@ -225,11 +226,13 @@ def test_only_targets_that_were_named_may_take_over(
 ) -> None:
     routes = Routes(
         providers={"fake": "fake", "other": "fake"},
-        aliases={"house": (Target("fake", "a"), Target("other", "b"))},
+        aliases={
+            "house": Group(members=(Member(Target("fake", "a")), Member(Target("other", "b"))))
+        },
         fallbacks=(Target("other", "anything"),),
     )
     clock = FakeClock()
-    prepare = Prepare(routes, Catalog(), clock, Defaults())
+    prepare = preparing(routes, clock)
     request = Desk(FakeProvider()).embed_request(model=model, **options)
     call = prepare.embed(request)
     assert [f"{hop.provider}/{hop.model}" for hop in call.hops] == tried

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hexgate.domain.call import Attempts, ChatCall, EmbedCall
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import ChatCall, EmbedCall
 from hexgate.domain.chat import (
     CacheMark,
     Inline,

@@ -15,8 +15,9 @@ SUCCESS, FAILURE, NEUTRAL = Outcome.SUCCESS, Outcome.FAILURE, Outcome.NEUTRAL
 
 
 class BreakerContract(abc.ABC):
-    """Subclasses give a breaker that opens after 3 failures in a row, rests 10 seconds, lets 2
-    probes through at a time and closes after 3 successes, and a way to let time pass.
+    """Subclasses give a breaker that opens after 3 failures in a row, or when half of at least 10
+    attempts within 100 seconds failed, rests 10 seconds, lets 2 probes through at a time and closes
+    after 3 successes, and a way to let time pass.
     """
 
     @abc.abstractmethod
@@ -179,3 +180,121 @@ class BreakerContract(abc.ABC):
         for _ in range(3):
             first.settle(SUCCESS)
         assert breaker.status(KEY).state is BreakerState.OPEN
+
+    def settled(self, breaker: Breaker, *outcomes: Outcome) -> BreakerState:
+        """The state after attempts that ended so."""
+        for outcome in outcomes:
+            breaker.admit(KEY).settle(outcome)
+        return breaker.status(KEY).state
+
+    def test_opens_when_too_large_a_share_of_the_window_failed(self) -> None:
+        breaker = self.make()
+        assert self.settled(breaker, *(FAILURE, FAILURE, SUCCESS) * 3) is BreakerState.CLOSED
+        assert self.settled(breaker, FAILURE) is BreakerState.OPEN
+        assert breaker.status(KEY).rest_s == pytest.approx(10)
+
+    def test_stays_closed_below_that_share_however_many_fail(self) -> None:
+        breaker = self.make()
+        for _ in range(30):
+            assert self.settled(breaker, FAILURE, SUCCESS, SUCCESS) is BreakerState.CLOSED
+
+    def test_what_happened_before_the_window_counts_no_more(self) -> None:
+        breaker = self.make()
+        self.settled(breaker, *(FAILURE, FAILURE, SUCCESS) * 3)
+        self.elapse(111)
+        assert breaker.status(KEY).failure_ratio == 0
+        assert self.settled(breaker, FAILURE) is BreakerState.CLOSED
+        assert breaker.status(KEY).failure_ratio == 1
+
+    def test_the_window_slides(self) -> None:
+        breaker = self.make()
+        for _ in range(3):
+            self.settled(breaker, FAILURE, FAILURE, SUCCESS)
+            self.elapse(20)
+        assert self.settled(breaker, FAILURE) is BreakerState.OPEN
+
+    def test_tells_the_share_of_failures_and_neutral_outcomes_are_none(self) -> None:
+        breaker = self.make()
+        assert breaker.status(KEY).failure_ratio == 0
+        self.settled(breaker, FAILURE, SUCCESS, NEUTRAL, SUCCESS, SUCCESS, NEUTRAL)
+        assert breaker.status(KEY).failure_ratio == pytest.approx(0.25)
+
+    def test_neutral_outcomes_do_not_fill_the_window(self) -> None:
+        breaker = self.make()
+        self.settled(breaker, *(FAILURE, FAILURE, SUCCESS) * 2, *(NEUTRAL,) * 10)
+        assert self.settled(breaker, FAILURE) is BreakerState.CLOSED
+
+    def test_the_window_begins_empty_after_a_close(self) -> None:
+        breaker = self.make()
+        self.settled(breaker, *(FAILURE, FAILURE, SUCCESS) * 3, FAILURE)
+        self.elapse(10)
+        assert self.settled(breaker, SUCCESS, SUCCESS, SUCCESS) is BreakerState.CLOSED
+        assert breaker.status(KEY).failure_ratio == 0
+        assert self.settled(breaker, *(FAILURE, FAILURE, SUCCESS) * 3) is BreakerState.CLOSED
+
+    def test_an_open_one_still_tells_what_opened_it(self) -> None:
+        assert self.opened().status(KEY).failure_ratio == 1
+
+    def test_can_be_opened_from_outside_and_recovers_by_itself(self) -> None:
+        breaker = self.make()
+        breaker.trip(KEY)
+        assert breaker.status(KEY).state is BreakerState.OPEN
+        assert breaker.status("openai/gpt-y").state is BreakerState.CLOSED
+        with pytest.raises(CircuitOpen) as refused:
+            breaker.admit(KEY)
+        assert refused.value.retry_after_s == pytest.approx(10)
+        self.elapse(10)
+        assert self.settled(breaker, SUCCESS, SUCCESS, SUCCESS) is BreakerState.CLOSED
+
+    def test_opened_again_from_outside_it_rests_anew(self) -> None:
+        breaker = self.opened()
+        self.elapse(6)
+        breaker.trip(KEY)
+        assert breaker.status(KEY).rest_s == pytest.approx(10)
+
+    def test_probes_that_are_out_when_it_is_opened_from_outside_decide_nothing(self) -> None:
+        breaker, first = self.half_open()
+        second = breaker.admit(KEY)
+        breaker.trip(KEY)
+        self.elapse(10)
+        first.settle(FAILURE)
+        second.settle(SUCCESS)
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
+        assert self.settled(breaker, SUCCESS, SUCCESS) is BreakerState.HALF_OPEN
+        assert self.settled(breaker, SUCCESS) is BreakerState.CLOSED
+
+    def test_what_began_before_it_was_opened_from_outside_does_not_count(self) -> None:
+        breaker = self.make()
+        straggler = breaker.admit(KEY)
+        breaker.trip(KEY)
+        self.elapse(9)
+        straggler.settle(FAILURE)
+        self.elapse(1)
+        assert breaker.status(KEY).state is BreakerState.HALF_OPEN
+
+    def test_a_probe_that_outlasts_a_rest_gives_its_place_to_the_next(self) -> None:
+        breaker, _ = self.half_open()
+        self.elapse(5)
+        breaker.admit(KEY)
+        self.elapse(5)
+        assert breaker.admit(KEY).probe
+        with pytest.raises(CircuitOpen):
+            breaker.admit(KEY)
+        self.elapse(5)
+        assert breaker.admit(KEY).probe
+
+    def test_a_probe_that_lost_its_place_still_tells_and_gives_back_none(self) -> None:
+        breaker, slow = self.half_open()
+        breaker.admit(KEY)
+        self.elapse(10)
+        breaker.admit(KEY)
+        breaker.admit(KEY)
+        slow.settle(SUCCESS)
+        with pytest.raises(CircuitOpen):
+            breaker.admit(KEY)
+        again, slow = self.half_open()
+        self.elapse(10)
+        again.admit(KEY)
+        again.admit(KEY)
+        slow.settle(FAILURE)
+        assert again.status(KEY).state is BreakerState.OPEN

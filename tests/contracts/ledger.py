@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from hexgate.domain.call import Attempt
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
 from hexgate.domain.price import Cost
 from hexgate.domain.usage import Usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 
-from hexgate.domain.call import Attempt
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost
 from hexgate.domain.usage import Usage

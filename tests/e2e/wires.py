@@ -95,6 +95,10 @@ class Prefixed:
         self._prefix = prefix
         self.check = inner.check
 
+    def fits(self, call: ChatCall) -> None:
+        """See Fitting."""
+        self._inner.fits(replace(call, model=self._prefix + call.model))
+
     async def complete(self, call: ChatCall) -> Completion:
         """See Provider."""
         return await self._inner.complete(replace(call, model=self._prefix + call.model))

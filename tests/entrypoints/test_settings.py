@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from hexgate.adapters.providers.vendors import VENDORS
 from hexgate.domain.call import Timeouts as DomainTimeouts
 from hexgate.domain.price import Rates
-from hexgate.entrypoints import kinds, settings
+from hexgate.entrypoints import kinds, resilience, settings
 from hexgate.entrypoints.fields import Address, Url
 from hexgate.entrypoints.kinds import KINDS, Azure, OpenAI, Simulator
 from hexgate.entrypoints.resilience import Alias
@@ -36,9 +36,8 @@ UNITS = {
 
 def sections() -> list[type[Section]]:
     """Every model of the settings."""
-    found = [
-        value for value in {**vars(kinds), **vars(settings)}.values() if isinstance(value, type)
-    ]
+    named = {**vars(kinds), **vars(resilience), **vars(settings)}
+    found = [value for value in named.values() if isinstance(value, type)]
     return [value for value in found if issubclass(value, Section)]
 
 
@@ -247,7 +246,7 @@ def test_a_key_does_not_show(secret: str) -> None:
     assert not any(key in text for text in shown)
     provider = whole.providers["openai"]
     assert isinstance(provider, OpenAI)
-    assert provider.api_key.get_secret_value() == key
+    assert provider.api_key == SecretStr(key)
 
 
 def test_prices_become_integers_without_rounding() -> None:

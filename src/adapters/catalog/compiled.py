@@ -35,6 +35,7 @@ class Override:
     cache_write_1h: Decimal | None = None
     context_tokens: int = 0
     max_output_tokens: int = 0
+    quality: int = 0
 
     def __post_init__(self) -> None:
         caches = (self.cache_read, self.cache_write, self.cache_write_1h)
@@ -141,6 +142,7 @@ class Catalog:
             context_tokens=row.context_tokens or common.context_tokens or listing.context_tokens,
             max_output_tokens=row.max_output_tokens or common.max_output_tokens,
             price=row.price or common.price or listing.price,
+            quality=row.quality or common.quality,
         )
         return _Known(card, listing.until)
 

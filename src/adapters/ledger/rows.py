@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from hexgate.domain.call import Attempt
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
 from hexgate.domain.price import Cost
 from hexgate.domain.usage import Usage

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.ledger import Intent, Settlement
 
 
@@ -27,6 +28,7 @@ class Silent:
 class CallLog:
     """An Observer that writes one line, `call ended`, at level info.
 
+    Where more than one attempt was made, `path` names each of them in order, with its failure.
     Labels are the caller's own words, so only those named in `labels` are written. What cannot be
     written, because the file is full or closed, is lost in silence: a log must not fail a call.
     """
@@ -38,13 +40,19 @@ class CallLog:
     def ended(self, intent: Intent, settlement: Settlement) -> None:
         """See Observer."""
         with contextlib.suppress(OSError, ValueError):
-            self._info("call ended", **_fields(intent, settlement), **self._chosen(intent))
+            fields = _fields(intent, settlement)
+            self._info("call ended", **fields, **self._more(intent, settlement))
 
-    def _chosen(self, intent: Intent) -> dict[str, dict[str, str]]:
-        if not self._labels:
-            return {}
-        labels = intent.labels
-        return {"labels": {name: labels[name] for name in self._labels if name in labels}}
+    def _more(
+        self, intent: Intent, settlement: Settlement
+    ) -> dict[str, dict[str, str] | list[str]]:
+        more: dict[str, dict[str, str] | list[str]] = {}
+        if len(settlement.attempts) > 1:
+            more["path"] = [_step(attempt) for attempt in settlement.attempts]
+        if self._labels:
+            labels = intent.labels
+            more["labels"] = {name: labels[name] for name in self._labels if name in labels}
+        return more
 
 
 def _fields(intent: Intent, settlement: Settlement) -> dict[str, str | int | float | bool | None]:
@@ -67,6 +75,11 @@ def _fields(intent: Intent, settlement: Settlement) -> dict[str, str | int | flo
         "ttft_ms": _ms(intent.started_at, settlement.first_token_at),
         "attempts": len(settlement.attempts),
     }
+
+
+def _step(attempt: Attempt) -> str:
+    target = f"{attempt.provider}/{attempt.model}"
+    return f"{target}: {attempt.failure}" if attempt.failure else target
 
 
 def _ms(start: float, end: float | None) -> float | None:

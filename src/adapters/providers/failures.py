@@ -22,6 +22,7 @@ from hexgate.domain.errors import (
     Unserved,
     Violation,
 )
+from hexgate.domain.usage import Usage
 
 _WORD = re.compile(r"[^A-Za-z0-9_.\[\]/-]")
 _UNSERVED: dict[int, type[Unserved]] = {
@@ -105,7 +106,10 @@ def unserved(
 def timed_out(provider: str, phase: str) -> TimedOut:
     """The provider was too slow in `phase`: connect, first_token, between_tokens or attempt."""
     text = f"{provider} did not answer in time ({phase})"
-    return TimedOut(text, metadata={"provider": provider, "phase": phase})
+    failure = TimedOut(text, metadata={"provider": provider, "phase": phase})
+    if phase == "connect":
+        failure.billed = Usage()  # nothing was sent
+    return failure
 
 
 def bad(provider: str, what: str) -> BadResponse:

@@ -152,6 +152,11 @@ class WiredProvider:
             request_id=answer.request_id or self._dialect.request_id(responses[0].headers),
         )
 
+    def fits(self, call: ChatCall) -> None:
+        """See Fitting."""
+        if self._inlining is None or not linked(call.spec.messages):
+            self._for(call.model).request(call, stream=False)
+
     async def check(self, timeouts: Timeouts) -> None:
         """Ask for what costs nothing: returns when the provider accepts the gateway's credential.
 

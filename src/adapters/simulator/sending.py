@@ -57,10 +57,21 @@ class Sent(web.Response):
 
 
 class Sender:
-    """Sends. What never ends by itself is bounded: `hang_s` seconds, `giant_bytes` bytes."""
+    """Sends. What never ends by itself is bounded: `hang_s` seconds, `giant_bytes` bytes.
 
-    def __init__(self, *, hang_s: float, drip_s: float, giant_bytes: int) -> None:
+    `silent` is told when an answer hangs.
+    """
+
+    def __init__(
+        self,
+        *,
+        hang_s: float,
+        drip_s: float,
+        giant_bytes: int,
+        silent: Callable[[web.Request], None],
+    ) -> None:
         self._hang_s = hang_s
+        self._silent = silent
         self._drip_s = drip_s
         self._giant_bytes = giant_bytes
         self._breakers: dict[
@@ -103,24 +114,26 @@ class Sender:
             case Ending.PROPER:
                 await response.write_eof()
             case Ending.HANG:
-                await asyncio.sleep(self._hang_s)
-                reset(request)
+                await self._be_silent(request)
             case Ending.RESET:
                 reset(request)
             case Ending.CUT:
                 close(request)
         return response
 
-    async def _hang(self, request: web.Request, _out: Outgoing) -> web.StreamResponse:
+    async def _be_silent(self, request: web.Request) -> None:
+        self._silent(request)
         await asyncio.sleep(self._hang_s)
         reset(request)
+
+    async def _hang(self, request: web.Request, _out: Outgoing) -> web.StreamResponse:
+        await self._be_silent(request)
         return Sent()
 
     async def _headers_only(self, request: web.Request, out: Outgoing) -> web.StreamResponse:
         response = web.StreamResponse(headers=out.all_headers)
         await response.prepare(request)
-        await asyncio.sleep(self._hang_s)
-        reset(request)
+        await self._be_silent(request)
         return response
 
     async def _reset(self, request: web.Request, _out: Outgoing) -> web.StreamResponse:

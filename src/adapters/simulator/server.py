@@ -19,8 +19,8 @@ from hexgate.adapters.simulator.faults import OK, Fault, Plan, all_named, planne
 from hexgate.adapters.simulator.memory import Memory
 from hexgate.adapters.simulator.mounts import MOUNTS
 from hexgate.adapters.simulator.routes import Route, Visit, find
-from hexgate.adapters.simulator.sending import Outgoing, Sender, Sent
-from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wire, Wrong
+from hexgate.adapters.simulator.sending import Outgoing, Sender, Sent, close, reset
+from hexgate.adapters.simulator.wire import Error, Exchange, Origin, Refused, Wire, Wrong, key_of
 from hexgate.domain.json import Json
 from hexgate.ports.clock import Clock
 
@@ -51,10 +51,11 @@ class Disconnect:
 class Simulator:
     """A provider that needs no key of any worth, and fails when told to.
 
-    Behaviour of a request for an answer: the next entry of the script if there is one; else the
-    fault in the model's name; else, for a share of `fault_rate`, one of `faults` (by default those
-    that end at once), chosen by `seed`. Requests that are not good are refused before any of that,
-    and listings never fail. What hangs does so for `hang_s` at most.
+    Behaviour of a request for an answer: what its key was given to do; else the next entry of the
+    script if there is one; else the fault in the model's name; else, for a share of `fault_rate`,
+    one of `faults` (by default those that end at once), chosen by `seed`. Requests that are not
+    good are refused before any of that, and listings fail only by a key that is refused. What hangs
+    does so for `hang_s` at most.
     """
 
     def __init__(
@@ -80,15 +81,19 @@ class Simulator:
         self._faults = all_named(faults)
         self._pace_s = pace_s
         self._clock: Clock = clock or SystemClock()
-        self._sender = Sender(hang_s=hang_s, drip_s=drip_s, giant_bytes=giant_bytes)
+        self._sender = Sender(
+            hang_s=hang_s, drip_s=drip_s, giant_bytes=giant_bytes, silent=self._silent
+        )
         self._dice = Dice(f"faults {seed}")
         self._memory = Memory()
         self._script: deque[Plan] = deque()
+        self._keys: dict[str, Plan] = {}
         self._number = 0
         self._requests: deque[Received] = deque(maxlen=_REMEMBERED)
         self._arrivals: asyncio.Queue[Received] = asyncio.Queue(_REMEMBERED)
         self._disconnects: asyncio.Queue[Disconnect] = asyncio.Queue(_REMEMBERED)
-        self._handlers: set[asyncio.Task[object]] = set()
+        self._silences: asyncio.Queue[str] = asyncio.Queue(_REMEMBERED)
+        self._handlers: dict[asyncio.Task[object], web.Request] = {}
         self._stopping = False
         self._runner: web.AppRunner | None = None
 
@@ -200,6 +205,16 @@ class Simulator:
         """
         self._script = deque(map(planned, plans))
 
+    def script_key(self, key: str, plan: Plan | Fault | str | None) -> None:
+        """Plan every request that carries this key, until told otherwise; None lets it be.
+
+        Raises ValueError for a name that is unknown.
+        """
+        if plan is None:
+            self._keys.pop(key, None)
+        else:
+            self._keys[key] = planned(plan)
+
     async def next_request(self) -> Received:
         """Wait for the next request that this method has not returned yet, oldest first."""
         return await self._arrivals.get()
@@ -208,10 +223,29 @@ class Simulator:
         """Wait for the next client that leaves before its answer is complete, oldest first."""
         return await self._disconnects.get()
 
+    async def next_silence(self) -> None:
+        """Wait for the next answer that hangs: all that comes before was sent."""
+        await self._silences.get()
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way: each request is answered, or its client has left."""
+        while self._handlers:
+            await asyncio.wait(tuple(self._handlers))
+
+    def reset_all(self) -> None:
+        """End every connection whose answer is under way, with a TCP reset."""
+        for request in self._handlers.values():
+            reset(request)
+
+    def close_all(self) -> None:
+        """End every connection whose answer is under way, in the ordinary way."""
+        for request in self._handlers.values():
+            close(request)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task is not None
-        self._handlers.add(task)
+        self._handlers[task] = request
         try:
             return await self._served(request)
         except asyncio.CancelledError:
@@ -221,7 +255,7 @@ class Simulator:
             self._left(request)
             return Sent()
         finally:
-            self._handlers.discard(task)
+            del self._handlers[task]
 
     async def _served(self, request: web.Request) -> web.StreamResponse:
         self._number += 1
@@ -240,6 +274,9 @@ class Simulator:
                 return await self._answer(request, wire, wire.read(visit, origin), origin)
             if route.fails:
                 return await self._vectors(request, wire, route.say(visit), visit, origin)
+            keyed = self._keys.get(key_of(headers), OK)
+            if (refusal := spoil.refusal(keyed.fault, origin.now, stream=False)) is not None:
+                raise refusal
             return _json(Error(200, route.say(visit), wire.headers(None, origin)))
         except Refused as refused:
             return _json(wire.error(refused, origin))
@@ -258,7 +295,7 @@ class Simulator:
     async def _answer(
         self, request: web.Request, wire: Wire, exchange: Exchange, origin: Origin
     ) -> web.StreamResponse:
-        ask, plan = exchange.ask, self._plan(exchange.ask.model)
+        ask, plan = exchange.ask, self._plan(exchange.ask.model, request.headers)
         refusal = spoil.refusal(plan.fault, origin.now, stream=exchange.stream)
         if refusal is not None:
             refusal.stream = exchange.stream
@@ -283,7 +320,7 @@ class Simulator:
     async def _vectors(
         self, request: web.Request, wire: Wire, body: bytes, visit: Visit, origin: Origin
     ) -> web.StreamResponse:
-        plan = self._plan(_model(visit))
+        plan = self._plan(_model(visit), visit.headers)
         refusal = spoil.refusal(plan.fault, origin.now, stream=False)
         if refusal is not None:
             raise refusal
@@ -296,7 +333,9 @@ class Simulator:
         )
         return await self._sender.send(request, out)
 
-    def _plan(self, model: str) -> Plan:
+    def _plan(self, model: str, headers: Mapping[str, str]) -> Plan:
+        if (keyed := self._keys.get(key_of(headers))) is not None:
+            return keyed
         if self._script:
             return self._script.popleft()
         if name := models.fault_name(model):
@@ -304,6 +343,9 @@ class Simulator:
         if self._fault_rate and self._dice.chance(self._fault_rate):
             return Plan(self._dice.one(self._faults))
         return OK
+
+    def _silent(self, request: web.Request) -> None:
+        _push(self._silences, request.path)
 
     def _left(self, request: web.Request) -> None:
         if not self._stopping:

@@ -158,3 +158,11 @@ class Wire(Protocol):
     def padding(self) -> tuple[bytes, bytes]:
         """The head of a line of a stream, and a whole line, for bodies without end."""
         ...
+
+
+def key_of(headers: Mapping[str, str]) -> str:
+    """The key that a request carries, in whichever header; empty for none. Found in lower case."""
+    for name in ("api-key", "x-api-key", "x-goog-api-key"):
+        if key := headers.get(name):
+            return key
+    return headers.get("authorization", "").partition(" ")[2].strip()

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Self
 
-from hexgate.domain.answer import Chunk, Completion, Finish, Finished, TextDelta, Warned
+from hexgate.domain.answer import (
+    Chunk,
+    Completion,
+    Finish,
+    Finished,
+    RouteChanged,
+    TextDelta,
+    Warned,
+)
 from hexgate.domain.assemble import Assembler, chunks
 from hexgate.domain.call import CacheMode, ChatCall, EmbedCall
 from hexgate.domain.embed import Embedded
@@ -16,6 +24,9 @@ from hexgate.ports.provider import Provider, Stream
 
 # Only answers that the model ended by itself: another attempt may do better than a cut-off one.
 _KEPT = (Finish.STOP, Finish.STOP_SEQUENCE, Finish.TOOL_CALLS)
+
+
+_NO_PART = (Warned, RouteChanged)
 
 
 class Cached:
@@ -66,6 +77,9 @@ class _Kept:
         self._inner = inner
         self._cached = cached
         self._call = call
+        self._begin()
+
+    def _begin(self) -> None:
         self._assembler = Assembler()
         self._warnings: list[Warned] = []
         self._whole = True
@@ -84,8 +98,11 @@ class _Kept:
         chunk = await self._inner.__anext__()
         if isinstance(chunk, Finished) and self._whole:
             await self._cached.keep(self._call, self._completion(chunk))
-        elif isinstance(chunk, Warned):
-            self._warnings.append(chunk)
+        elif isinstance(chunk, _NO_PART):
+            if isinstance(chunk, Warned):
+                self._warnings.append(chunk)
+            else:
+                self._begin()
         else:
             # The parts do not hold them, so the kept answer would lack them.
             self._whole = self._whole and not (isinstance(chunk, TextDelta) and chunk.logprobs)

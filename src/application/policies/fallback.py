@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
+from typing import Any
 
+from hexgate.application.policies import filtered
 from hexgate.application.policies.around import C, T
+from hexgate.application.policies.filtered import Look
+from hexgate.application.policies.restart import Restarting
+from hexgate.application.policies.walk import Ground, Walk, Way
 from hexgate.domain.answer import Completion
-from hexgate.domain.call import ChatCall, EmbedCall
+from hexgate.domain.call import Call, ChatCall, EmbedCall, FallbackMode
+from hexgate.domain.conditions import Condition
 from hexgate.domain.embed import Embedded
-from hexgate.domain.errors import AllTargetsFailed, RateLimited, Unserved
+from hexgate.domain.errors import CircuitOpen
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider, Stream
 
 
 class Fallback:
-    """Tries the hops of a call in order, while none has shown output and the budget lasts."""
+    """Tries the hops of a call, from the one it is aimed at, while time and the budget last.
+
+    None takes over once another has shown output, unless the caller asked for a restart.
+    """
 
     def __init__(
         self, providers: Mapping[str, Provider], clock: Clock, wait_s: float = 0.0
     ) -> None:
-        self._providers = providers
-        self._clock = clock
-        self._wait_s = wait_s
+        self._ground = Ground(providers=providers, clock=clock, wait_s=wait_s)
 
-    async def complete(self, call: ChatCall) -> Completion:
+    def complete(self, call: ChatCall) -> Coroutine[Any, Any, Completion]:
         """See Provider. Raises AllTargetsFailed when several targets failed, else the one error."""
-        return await self._first(call, lambda provider: provider.complete)
+        return self._first(call, _complete, filtered.at_whole if _filters(call) else None)
 
-    async def open(self, call: ChatCall) -> Stream:
+    def open(self, call: ChatCall) -> Coroutine[Any, Any, Stream]:
         """See Provider. Raises as `complete` does."""
-        return await self._first(call, lambda provider: provider.open)
+        look = filtered.at_start if _filters(call) else None
+        if call.options.fallback_mode is FallbackMode.RESTART_STREAM:
+            return self._restarting(call, look)
+        return self._first(call, _open, look)
 
-    async def embed(self, call: EmbedCall) -> Embedded:
+    def embed(self, call: EmbedCall) -> Coroutine[Any, Any, Embedded]:
         """See Provider. Raises as `complete` does."""
-        return await self._first(call, lambda provider: provider.embed)
+        return self._first(call, _embed, None)
 
-    async def _first(self, call: C, way: Callable[[Provider], Callable[[C], Awaitable[T]]]) -> T:
-        failures: list[Unserved | RateLimited] = []
-        for place, hop in enumerate(call.hops):
-            try:
-                return await way(self._providers[hop.provider])(call.to(place))
-            except (Unserved, RateLimited) as failure:
-                failures.append(failure)
-                if call.attempts.left <= 0:
-                    break
-        if len(failures) == 1:
-            raise failures[0]
-        names = ", ".join(f"{hop.provider}/{hop.model}" for hop in call.hops[: len(failures)])
-        raise AllTargetsFailed(
-            f"every target failed: {names}", tuple(failures)
-        ) from ExceptionGroup("targets", failures)
+    async def _first(self, call: C, way: Way[C, T], look: Look[T] | None) -> T:
+        hop = call.hops[call.hop]
+        if len(call.hops) > 1 or hop.rule is not None:
+            return await Walk(self._ground, call, way, look).first()
+        try:
+            return await way(self._ground.providers[hop.provider], call)
+        except CircuitOpen as failure:
+            resting = failure
+        return await Walk(self._ground, call, way, look).on(resting)
+
+    async def _restarting(self, call: ChatCall, look: Look[Stream] | None) -> Stream:
+        walk = Walk(self._ground, call, _open, look)
+        return Restarting(await walk.first(), walk)
+
+
+def _complete(provider: Provider, call: ChatCall) -> Awaitable[Completion]:
+    return provider.complete(call)
+
+
+def _open(provider: Provider, call: ChatCall) -> Awaitable[Stream]:
+    return provider.open(call)
+
+
+def _embed(provider: Provider, call: EmbedCall) -> Awaitable[Embedded]:
+    return provider.embed(call)
+
+
+def _filters(call: Call) -> bool:
+    """Whether some target takes over from what a content filter withheld."""
+    return len(call.hops) > 1 and call.following(Condition.CONTENT_FILTER) is not None

@@ -8,6 +8,7 @@ from hexgate.application.policies.around import Around, C, W
 from hexgate.application.policies.tail import Tailed
 from hexgate.domain.answer import Finished
 from hexgate.domain.call import Call, ChatCall
+from hexgate.domain.errors import Unsupported
 from hexgate.domain.usage import Usage
 from hexgate.ports.limiter import Lease, Limiter
 from hexgate.ports.provider import Provider, Stream
@@ -28,6 +29,9 @@ class Limited(Around):
         try:
             answer = await go(call)
             used = _tokens(answer.usage, call)
+        except Unsupported:
+            used = 0  # nothing was sent
+            raise
         finally:
             await lease.settle(used)
         return answer
@@ -37,8 +41,8 @@ class Limited(Around):
         lease = await self._acquire(call)
         try:
             stream = await self._inner.open(call)
-        except BaseException:
-            await lease.settle(call.input_tokens)
+        except BaseException as error:
+            await lease.settle(0 if isinstance(error, Unsupported) else call.input_tokens)
             raise
 
         async def ended(how: Finished | BaseException | None) -> None:

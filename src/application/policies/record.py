@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hexgate.application.policies.around import Around, C, T
+from hexgate.application.policies.breaker import impatient
 from hexgate.application.vitals import Vitals
-from hexgate.domain.call import Attempt, Call
+from hexgate.domain.answer import Completion
+from hexgate.domain.attempts import Attempt
+from hexgate.domain.call import Call
+from hexgate.domain.embed import Embedded
 from hexgate.domain.errors import GatewayError, Unserved, Unsupported
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
@@ -23,42 +27,51 @@ class Recorded(Around):
 
     async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
         """Note provider, outcome and duration. Whoever repeats asks the budget first."""
-        call.attempts.take()
+        taken = call.attempts.take()
         started = self._clock.monotonic()
         try:
             answer = await go(call)
         except Unsupported:
-            call.attempts.give_back()
+            # Nothing was sent.
+            if taken:
+                call.attempts.give_back()
             raise
         except BaseException as error:
-            self._note(call, started, error)
+            now = self._clock.monotonic()
+            vital = self._vitals.of(self._provider, call.model)
+            if isinstance(error, Unserved) and not impatient(error, call):
+                vital.failed(error.reason, now - started, now)
+            else:
+                vital.left(now - started, now)
+            self._note(call, now - started, error)
             raise
-        self._note(call, started, None, answer.request_id)
+        now = self._clock.monotonic()
+        vital = self._vitals.of(self._provider, call.model)
+        vital.answered(now - started, now, streamed=not isinstance(answer, _WHOLE))
+        self._note(call, now - started, None, answer.request_id)
         return answer
 
     def _note(
-        self, call: Call, started: float, error: BaseException | None, request_id: str = ""
+        self, call: Call, duration_s: float, error: BaseException | None, request_id: str = ""
     ) -> None:
-        now = self._clock.monotonic()
-        vital = self._vitals.of(self._provider, call.model)
-        if error is None:
-            vital.answered(now - started, now)
-        elif isinstance(error, Unserved):
+        if isinstance(error, Unserved):
             request_id = error.request_id
-            vital.failed(error.reason, now - started, now)
         call.attempts.done.append(
             Attempt(
                 provider=self._provider,
                 model=call.model,
                 failure=_reason(error),
                 http_status=_status(error),
-                duration_s=now - started,
+                duration_s=duration_s,
                 request_id=request_id,
                 hedged=call.hedged,
                 hop=call.hop,
                 billed=error.billed if isinstance(error, GatewayError) else None,
             )
         )
+
+
+_WHOLE = (Completion, Embedded)
 
 
 def _reason(error: BaseException | None) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
-from tenacity.stop import stop_base
-from tenacity.wait import wait_base, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from hexgate.application.policies.allowance import Allowance
 from hexgate.application.policies.around import Around, C, T
 from hexgate.domain.call import Call
 from hexgate.domain.conditions import Condition
@@ -49,7 +50,7 @@ class RetryRules:
     A wait above `patience_s` is not worth it while another target is left. `spread` lengthens a
     wait that the provider asked for by up to this share, so that all callers who were told the same
     do not come back together. A provider gets at most `ratio` retries for each call, and `burst`
-    that quiet times saved up.
+    that quiet times saved up: see Allowance.
     """
 
     rows: Mapping[Condition, RetryRow] = field(default_factory=lambda: TABLE)
@@ -61,78 +62,120 @@ class RetryRules:
 
 
 class Retried(Around):
-    """Retries Transient errors within the call's attempt budget and deadline."""
+    """Repeats what failed with a Transient, within the call's budget of attempts and its deadline.
+
+    What is raised is the failure after which nothing more was tried. One instance stands for one
+    provider, whose calls share an allowance of retries.
+    """
 
     def __init__(
-        self, inner: Provider, rules: RetryRules, clock: Clock, random: Callable[[], float]
+        self, inner: Provider, rules: RetryRules, clock: Clock, chance: Callable[[], float]
     ) -> None:
         super().__init__(inner)
         self._rules = rules
         self._clock = clock
-        backoff = wait_random_exponential(multiplier=1.0, max=8.0)
-        self._wait = _AsAsked(backoff, rules.spread, random)
+        self._chance = chance
+        self._allowance = Allowance(rules.ratio, rules.burst)
 
     async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
         """The first attempt runs outside tenacity, so the common case pays nothing for it."""
         try:
-            return await go(call)
+            answer = await go(call)
         except Transient as error:
-            if self._rules.attempts <= 1:
-                raise
-            first, failed = error, [error]
+            first = error
+        else:
+            self._allowance.earn()
+            return answer
+        self._allowance.earn()
+        return await self._again(call, go, first)
 
-        async def replay_then_go(call: C) -> T:
+    async def _again(self, call: C, go: Callable[[C], Awaitable[T]], first: Transient) -> T:
+        course = _Course(call, first, self._rules, self._allowance, self._clock, self._chance)
+
+        async def after_first(call: C) -> T:
             # tenacity has to see the first failure, or it would skip the first wait.
-            if failed:
-                raise failed.pop()
+            if not course.goes_on():
+                raise course.last
             return await go(call)
 
         # A new instance for each call: tenacity keeps the state of an iteration on it.
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._rules.attempts)
-            | _Spent(call, self._clock, self._rules.patience_s),
-            wait=self._wait,
             retry=retry_if_exception_type(Transient),
+            wait=course.wait_s,
+            stop=course.ends,
             sleep=self._clock.sleep,
             reraise=True,
         )
         try:
-            return await retrying(replay_then_go, call)
+            return await retrying(after_first, call)
         except CircuitOpen:
             # It opened while we waited. What made it open is what the caller should know.
-            raise first from None
+            raise course.last from None
 
 
-class _AsAsked(wait_base):
-    """Wait as long as the provider asked, else as long as `otherwise` says."""
-
-    def __init__(self, otherwise: wait_base, spread: float, random: Callable[[], float]) -> None:
-        self._otherwise = otherwise
-        self._spread = spread
-        self._random = random
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, Transient) and error.retry_after_s is not None:
-            return error.retry_after_s * (1 + self._random() * self._spread)
-        return self._otherwise(retry_state)
-
-
-class _Spent(stop_base):
-    """Stop when the budget is used up, or the wait would outlast the caller.
-
-    A long wait that the provider asked for is not worth it while another target is left.
+class _Course:
+    """The retries of one call at one target. After each failure tenacity asks how long to wait,
+    and then whether to.
     """
 
-    def __init__(self, call: Call, clock: Clock, patience_s: float) -> None:
+    def __init__(
+        self,
+        call: Call,
+        first: Transient,
+        rules: RetryRules,
+        allowance: Allowance,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self.last = first
         self._call = call
+        self._rules = rules
+        self._allowance = allowance
         self._clock = clock
-        self._patience_s = patience_s
+        self._chance = chance
+        self._made: Counter[Condition] = Counter()
 
-    def __call__(self, retry_state: RetryCallState) -> bool:
+    def wait_s(self, state: RetryCallState) -> float:
+        """As the provider asked, else as the table says; for ever where that allows no more.
+
+        Who is told to wait for no time at all is told nothing.
+        """
+        failure = state.outcome and state.outcome.exception()
+        if isinstance(failure, Transient):
+            self.last = failure
+        kind = _kind(self.last)
+        row, made = self._rules.rows.get(kind, _NEVER), self._made[kind]
+        if made >= row.retries:
+            return math.inf
+        if self.last.retry_after_s:
+            return self.last.retry_after_s * (1 + self._chance() * self._rules.spread)
+        return row.wait_s * row.factor**made * (1 + self._chance())
+
+    def ends(self, state: RetryCallState) -> bool:
+        """Whether the last failure is what the call gets; if not, one more retry is made."""
+        call, kind, wait_s = self._call, _kind(self.last), state.upcoming_sleep
+        if (
+            state.attempt_number >= self._rules.attempts
+            or not call.stays(kind)
+            or self._clock.monotonic() + wait_s >= call.deadline
+            or (wait_s > self._rules.patience_s and call.following(kind) is not None)
+            or not self._allowance.spend()
+        ):
+            return True
+        self._made[kind] += 1
+        return False
+
+    def goes_on(self) -> bool:
+        """Whether what was waited for may be sent: a sleep may be too long, and a leg beside this
+        one may have taken its share of the budget meanwhile.
+        """
         call = self._call
-        if call.attempts.left <= 0:
-            return True
-        if retry_state.upcoming_sleep > self._patience_s and call.hop < len(call.hops) - 1:
-            return True
-        return self._clock.monotonic() + retry_state.upcoming_sleep >= call.deadline
+        in_time = self._clock.monotonic() < call.deadline
+        return bool(self._made) and call.stays(_kind(self.last)) and in_time
+
+
+_NEVER = RetryRow(0, 0.0)
+
+
+def _kind(failure: Transient) -> Condition:
+    return failure.condition or Condition.ERROR

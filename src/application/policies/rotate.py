@@ -9,7 +9,10 @@ from hexgate.domain.errors import Unserved
 
 
 class Rotated(Around):
-    """Repeats without a wait while the failure is about a key and another key is ready."""
+    """Repeats without a wait while the failure is about a key and another key is ready.
+
+    Each try is an attempt: it takes one of the call's budget, and leaves what others shall have.
+    """
 
     async def attempt(self, call: C, go: Callable[[C], Awaitable[T]]) -> T:
         """See Around."""

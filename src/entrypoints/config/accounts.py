@@ -35,16 +35,18 @@ class Account:
 
 
 ACCOUNTS = (
-    Account("anthropic", (("ANTHROPIC_API_KEY",),), ("ANTHROPIC_BASE_URL",)),
+    Account("anthropic", (("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEYS"),), ("ANTHROPIC_BASE_URL",)),
     Account(
         "azure",
         (("AZURE_OPENAI_ENDPOINT",),),
-        ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_API_VERSION"),
+        ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_API_KEYS", "AZURE_OPENAI_API_VERSION"),
         package="azure.identity",
-        wants_package=lambda variables: not variables.get("AZURE_OPENAI_API_KEY"),
+        wants_package=lambda variables: (
+            not any(map(variables.get, ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_API_KEYS")))
+        ),
     ),
-    Account("cohere", (("COHERE_API_KEY",),)),
-    Account("gemini", (("GEMINI_API_KEY", "GOOGLE_AI_API_KEY"),)),
+    Account("cohere", (("COHERE_API_KEY", "COHERE_API_KEYS"),)),
+    Account("gemini", (("GEMINI_API_KEY", "GOOGLE_AI_API_KEY", "GEMINI_API_KEYS"),)),
     Account(
         "vertex",
         (("GOOGLE_APPLICATION_CREDENTIALS",), ("GOOGLE_CLOUD_PROJECT",)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hexgate.entrypoints.config.describe_routing import describe_routing
 from hexgate.entrypoints.config.secrets import SECRETS
 from hexgate.entrypoints.kinds import AnyProvider, Limits, Simulator
-from hexgate.entrypoints.resilience import Alias
 from hexgate.entrypoints.settings import Settings
 
 _SHOWN = (
@@ -17,7 +17,13 @@ _SHOWN = (
 
 def describe(settings: Settings) -> list[str]:
     """One line for each thing that would be used. Of keys it says only whether they are set."""
-    return [*_server(settings), *_providers(settings), *_models(settings), *_rules(settings)]
+    return [
+        *_server(settings),
+        *_providers(settings),
+        *_models(settings),
+        *describe_routing(settings),
+        *_others(settings),
+    ]
 
 
 def _server(settings: Settings) -> Iterator[str]:
@@ -48,8 +54,12 @@ def _provider(provider: AnyProvider) -> Iterator[str]:
         yield f"{provider.pace_ms:g} ms per token"
         yield f"{provider.fault_rate:.4g} of the calls fail"
     else:
+        several = len(provider.api_keys)
+        if several:
+            yield f"{several} keys by {provider.key_order}"
+        told = ("api_keys", "api_key") if several else ("api_keys",)
         for key in SECRETS:
-            if key in type(provider).model_fields:
+            if key in type(provider).model_fields and key not in told:
                 yield f"{key} {'set' if getattr(provider, key) else 'not set'}"
         yield f"at {provider.base_url or 'the usual address'}"
         yield f"transport {provider.transport}"
@@ -74,10 +84,6 @@ def _models(settings: Settings) -> Iterator[str]:
     yield f"models: default {models.default or 'none'}"
     if models.default_provider:
         yield f"models: default provider {models.default_provider}"
-    for name, alias in models.aliases.items():
-        yield f"alias {name}: {_alias(alias, alias.strategy or settings.routing.strategy)}"
-    if models.fallbacks:
-        yield f"fallbacks: {', then '.join(models.fallbacks)}"
     tokens = models.max_output_tokens
     yield f"answers: {tokens.default} tokens unless the caller says, {tokens.with_tools} with tools"
     for target, card in models.cards.items():
@@ -85,19 +91,8 @@ def _models(settings: Settings) -> Iterator[str]:
         yield f"card {target}: {', '.join(facts) or 'nothing'}"
 
 
-def _rules(settings: Settings) -> Iterator[str]:
-    retry, breaker, cache = settings.retry, settings.breaker, settings.cache
-    yield (
-        f"retry: {retry.attempts} attempts per target and {settings.max_attempts} per call, "
-        f"for each call at most {retry.budget.ratio:g} of one"
-    )
-    for rule in settings.routing.fallback:
-        of = f" of {rule.of}" if rule.of else ""
-        yield f"fallback{of} on {', '.join(rule.on)}: {', then '.join(rule.to)}"
-    yield (
-        f"breaker: opens after {breaker.failures} failures, rests {breaker.rest_s:g} s, then "
-        f"{breaker.probes} at a time until {breaker.successes} succeed"
-    )
+def _others(settings: Settings) -> Iterator[str]:
+    cache = settings.cache
     yield (
         f"cache: {_on(cache.enabled)} by default, {cache.ttl_s:g} s, "
         f"at most {cache.max_entries} answers and {cache.max_mb} MiB"
@@ -112,13 +107,6 @@ def _rules(settings: Settings) -> Iterator[str]:
     bound = settings.spend.max_cost_per_request_usd
     yield "spend: " + ("no bound" if bound is None else f"at most {bound:f} USD") + " per request"
     yield f"log: {settings.log.level}, {'JSON lines' if settings.log.as_json else 'text'}"
-
-
-def _alias(alias: Alias, strategy: str) -> str:
-    if strategy == "order" or len(alias.targets) == 1:
-        return ", then ".join(member.target for member in alias.targets)
-    shares = (f"{m.target} ({m.weight:g})" for m in alias.targets)
-    return f"by {strategy}: {', '.join(shares)}"
 
 
 def _on(value: bool) -> str:

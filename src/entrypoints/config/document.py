@@ -30,6 +30,7 @@ class Document:
 
     def place(self, key: Key) -> Place:
         """Where a key came from, or the nearest key around it."""
+        key = self.exact(key)
         for end in range(len(key), -1, -1):
             if key[:end] in self.places:
                 return self.places[key[:end]]
@@ -45,20 +46,29 @@ class Document:
         return any(key[:end] in self.spoiled for end in range(len(key) + 1))
 
     def exact(self, key: Key) -> Key:
-        """The key as written: where one text stands for a list of one, it has no index."""
-        return key[:-1] if key[-1:] == (0,) and isinstance(self.find(key[:-1]), str) else key
+        """The key as written: text may stand for a list or a section, and a list for a section."""
+        return self._walk(key)[0]
 
     def find(self, key: Key) -> Tree:
-        """What stands at a key, or None."""
+        """What stands at a key, as it is written, or None."""
+        return self._walk(key)[1]
+
+    def _walk(self, key: Key) -> tuple[Key, Tree]:
         node: Tree = self.tree
-        for part in self.exact(key) if key[-1:] == (0,) else key:
+        written: list[str | int] = []
+        for part in key:
+            if isinstance(node, str):
+                break
+            if isinstance(node, list) and isinstance(part, str):
+                continue
+            written.append(part)
             if isinstance(node, dict) and isinstance(part, str):
                 node = node.get(part)
             elif isinstance(node, list) and isinstance(part, int) and part < len(node):
                 node = node[part]
             else:
-                return None
-        return node
+                node = None
+        return tuple(written), node
 
     def put(self, key: tuple[str, ...], value: Tree, place: Place) -> None:
         """Set a value from elsewhere, unless what is around it is not a mapping."""

@@ -14,6 +14,7 @@ from hexgate.entrypoints.config.accounts import (
     installed,
     unmet,
 )
+from hexgate.entrypoints.config.balancing import BALANCE, CHEAPEST, HOW, STRATEGY, balance
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import Place
 from hexgate.entrypoints.config.variables import Variables
@@ -25,16 +26,21 @@ SIMULATED = "sim"
 
 READ: Mapping[str, tuple[str, ...]] = {
     "OPENAI_API_KEY": ("providers", "openai", "api_key"),
+    "OPENAI_API_KEYS": ("providers", "openai", "api_keys"),
     "OPENAI_BASE_URL": ("providers", "openai", "base_url"),
     "OPENAI_ORG_ID": ("providers", "openai", "organization"),
     "ANTHROPIC_API_KEY": ("providers", "anthropic", "api_key"),
+    "ANTHROPIC_API_KEYS": ("providers", "anthropic", "api_keys"),
     "ANTHROPIC_BASE_URL": ("providers", "anthropic", "base_url"),
     "AZURE_OPENAI_ENDPOINT": ("providers", "azure", "base_url"),
     "AZURE_OPENAI_API_KEY": ("providers", "azure", "api_key"),
+    "AZURE_OPENAI_API_KEYS": ("providers", "azure", "api_keys"),
     "AZURE_OPENAI_API_VERSION": ("providers", "azure", "api_version"),
     "COHERE_API_KEY": ("providers", "cohere", "api_key"),
+    "COHERE_API_KEYS": ("providers", "cohere", "api_keys"),
     "GOOGLE_AI_API_KEY": ("providers", "gemini", "api_key"),
     "GEMINI_API_KEY": ("providers", "gemini", "api_key"),
+    "GEMINI_API_KEYS": ("providers", "gemini", "api_keys"),
     "GOOGLE_CLOUD_PROJECT": ("providers", "vertex", "project"),
     "GOOGLE_CLOUD_LOCATION": ("providers", "vertex", "location"),
     "GOOGLE_APPLICATION_CREDENTIALS": ("providers", "vertex", "credentials_file"),
@@ -49,6 +55,9 @@ READ: Mapping[str, tuple[str, ...]] = {
     "DEFAULT_LLM_PROVIDER": ("models", "default_provider"),
     "DEFAULT_MODEL": ("models", "default"),
     "FALLBACK_MODELS": ("models", "fallbacks"),
+    BALANCE: STRATEGY,
+    HOW: STRATEGY,
+    CHEAPEST: STRATEGY,
     "ENABLE_LLM_CACHING": ("cache", "enabled"),
     "LLM_CACHE_TTL": ("cache", "ttl_s"),
     "MAX_COST_PER_REQUEST": ("spend", "max_cost_per_request_usd"),
@@ -113,16 +122,17 @@ class _Composer:
                 "set OPENAI_API_KEY or another vendor's, start Ollama, or write a file"
             )
         self._models()
+        balance(self._document, self._variables, self._notice)
         for name in ("ENABLE_LLM_CACHING", "LLM_CACHE_TTL", "MAX_COST_PER_REQUEST"):
             self._take(name)
         return self._document
 
     def _openai(self) -> None:
-        keyed = bool(self._variables.get("OPENAI_API_KEY"))
-        if keyed:
-            self._provider("openai", "openai", "OPENAI_API_KEY")
-            self._take("OPENAI_BASE_URL")
-            self._take("OPENAI_ORG_ID")
+        found = [n for n in ("OPENAI_API_KEY", "OPENAI_API_KEYS") if self._variables.get(n)]
+        if found:
+            self._provider("openai", "openai", found[0])
+            for name in ("OPENAI_API_KEYS", "OPENAI_BASE_URL", "OPENAI_ORG_ID"):
+                self._take(name)
             return
         if self._variables.get("OPENAI_BASE_URL"):
             self._provider("openai", "openai_compatible", "OPENAI_BASE_URL")
@@ -190,8 +200,23 @@ class _Composer:
         return f"{provider}/{model}" if provider else model
 
     def _take(self, name: str) -> None:
-        if value := self._variables.get(name):
+        value = self._variables.get(name)
+        if value and READ[name][-1] == "api_keys":
+            self._pool(name, value)
+        elif value:
             self._put(name, value)
+
+    def _pool(self, name: str, value: str) -> None:
+        """Several keys, in the order that was given; a single one that is set beside them leads."""
+        key = READ[name][:2]
+        provider = self._document.find(key)
+        single = provider.pop("api_key", None) if isinstance(provider, dict) else None
+        keys = [single if isinstance(single, str) else "", *map(str.strip, value.split(","))]
+        pool: list[Tree] = list(dict.fromkeys(filter(None, keys)))
+        self._put(name, pool)
+        if not pool:
+            place = self._variables.place(name)
+            self._document.problem(key, "found no key, expected keys with commas between", place)
 
     def _put(self, name: str, value: Tree) -> None:
         self._document.put(READ[name], value, self._variables.place(name))

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from hexgate.entrypoints.config import environment, own, schema
 from hexgate.entrypoints.config.schema import Node
+from hexgate.entrypoints.fields import ALIAS, TARGET
 
 DOCS = Path("docs/configuration.md")
 SCHEMA = Path("examples/hexgate.schema.json")
+_PLACEHOLDERS = {ALIAS: "<alias>", TARGET: "<provider/model>"}
 BEGIN, END = "<!-- keys: begin -->\n", "<!-- keys: end -->\n"
 
 
@@ -47,19 +49,23 @@ def rows() -> tuple[Row, ...]:
 
 
 def _rows(key: str, node: Node, *, required: bool) -> Iterator[Row]:
+    said = schema.phrase(node)
     node = schema.resolved(node)
-    free: Node = next(iter(node.get("patternProperties", {}).values()), {})
+    ((pattern, free),) = node.get("patternProperties", {"": {}}).items()
+    item = schema.resolved(node.get("items", {}))
     if "properties" in node:
         for name, inner in node["properties"].items():
             needed = name in node.get("required", ())
             yield from _rows(f"{key}.{name}".lstrip("."), inner, required=needed)
     elif "discriminator" in free:
         yield from _by_kind(f"{key}.<name>", free["discriminator"]["mapping"])
-    elif "properties" in schema.resolved(free):
-        yield from _rows(f"{key}.<provider/model>", free, required=False)
     else:
         default = "required" if required else json.dumps(node.get("default"))
-        yield Row(key, schema.phrase(node), default, node.get("description", ""))
+        yield Row(key, said, default, node.get("description", ""))
+        if "properties" in item:
+            yield from _rows(f"{key}[]", item, required=False)
+        if "properties" in schema.resolved(free):
+            yield from _rows(f"{key}.{_PLACEHOLDERS[pattern]}", free, required=False)
 
 
 def _by_kind(key: str, kinds: Mapping[str, str]) -> Iterator[Row]:

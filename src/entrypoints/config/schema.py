@@ -24,10 +24,12 @@ def at(loc: Key) -> Node:
 
     Such a location holds the kind of a provider after its name, and "[key]" for a key itself.
     """
-    node = schema()
-    for part in loc:
-        node = resolved(_step(resolved(node), part))
-    return node
+    return resolved(_at(loc))
+
+
+def accepts(loc: Key) -> str:
+    """What is accepted at such a location, in a few words."""
+    return phrase(_at(loc))
 
 
 def keys(loc: Key) -> tuple[str, ...]:
@@ -38,23 +40,30 @@ def keys(loc: Key) -> tuple[str, ...]:
 def resolved(node: Node) -> Node:
     """The node itself, behind a reference and without the choice of null.
 
-    Of text and something else the more particular is taken (a list, a number), but of a key and
-    where to find it, the key.
+    Of several forms the fullest is taken: a number, a list or a section rather than text, a section
+    rather than a list; but of a key and where to find it, the key.
     """
     if "$ref" in node:
         return {**schema()["$defs"][node["$ref"].rpartition("/")[2]], **_said(node)}
     if "anyOf" not in node:
         return node
     choices: Sequence[Node] = [choice for choice in node["anyOf"] if choice.get("type") != "null"]
-    plain = [choice for choice in choices if choice.get("type") == "string"]
-    if not any(choice.get("writeOnly") for choice in plain):
-        choices = [choice for choice in choices if choice not in plain] or choices
-    return {**resolved(choices[0]), **_said(node)}
+    full = [choice for choice in choices if choice.get("type") != "string"]
+    secret = any(choice.get("writeOnly") for choice in choices)
+    fullest = choices[0] if secret or not full else full[-1]
+    return {**resolved(fullest), **_said(node)}
 
 
 def phrase(node: Node) -> str:
     """What a node accepts, in a few words."""
-    node = resolved(node)
+    full = resolved(node)
+    short: Node = next((c for c in node.get("anyOf", ()) if c.get("type") == "string"), {})
+    if full.get("type") in ("array", "object") and ("pattern" in short or "enum" in short):
+        return f"{PATTERNS.get(short.get('pattern', ''), 'one of them')}, or {_phrase(full)}"
+    return _phrase(full)
+
+
+def _phrase(node: Node) -> str:
     if "discriminator" in node:
         return "a mapping with kind"
     if "enum" in node or "const" in node:
@@ -78,6 +87,13 @@ def key_phrase(loc: Key) -> str:
     """What the keys of a mapping of free names look like."""
     patterns = at(loc).get("patternProperties", {})
     return next((PATTERNS[pattern] for pattern in patterns), "text")
+
+
+def _at(loc: Key) -> Node:
+    node = schema()
+    for part in loc:
+        node = _step(resolved(node), part)
+    return node
 
 
 def _step(node: Node, part: str | int) -> Node:

@@ -9,8 +9,8 @@ from pathlib import Path
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.references import Key
 
-SECRETS = ("api_key", "access_key_id", "secret_access_key", "session_token")
-"""The keys of a provider that may be kept elsewhere."""
+SECRETS = ("api_key", "api_keys", "access_key_id", "secret_access_key", "session_token")
+"""What of a provider is secret, and may be kept elsewhere."""
 
 KEY_FILE = "credentials_file"
 """What names a key file that the vendor's own library reads."""
@@ -26,9 +26,13 @@ def fetch(document: Document, variables: Mapping[str, str], folder: Path) -> Non
     """
     for name, provider in _providers(document):
         for kept in SECRETS:
-            if isinstance(reference := provider.get(kept), dict):
-                key = ("providers", name, kept)
-                provider[kept] = _value(document, key, reference, variables, folder)
+            key, found = ("providers", name, kept), provider.get(kept)
+            if isinstance(found, dict):
+                provider[kept] = _value(document, key, found, variables, folder)
+            elif isinstance(found, list):
+                for place, one in enumerate(found):
+                    if isinstance(one, dict):
+                        found[place] = _value(document, (*key, place), one, variables, folder)
 
 
 def locate(document: Document, folder: Path) -> None:

@@ -24,22 +24,14 @@ def validate(document: Document) -> Settings:
         details = error.errors(include_input=False)
         problems = [_problem(d, document) for d in details if not _echo(d, details)]
         # Not `from error`: it still holds what was given to it, keys included.
-        found = _dangling(document)
-        known = {_as_written(problem.key) for problem in found}
-        problems = [p for p in problems if _as_written(p.key) not in known] + found
+        known = {problem.key for problem in problems}
+        problems += [problem for problem in _dangling(document) if problem.key not in known]
     else:
         problems = []
     problems = document.problems + [p for p in problems if not document.judged(p.key)]
     if problems:
         raise ConfigError(sorted(problems, key=_order))
     return settings
-
-
-def _as_written(key: Key) -> Key:
-    """An alias may be a name, a list or a section; within, all of them are sections."""
-    if key[:2] != ("models", "aliases"):
-        return key
-    return (*key[:3], *(part for part in key[3:] if part not in ("targets", "target")))
 
 
 def _order(problem: Problem) -> tuple[str, int]:
@@ -55,15 +47,12 @@ def _echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
 
 
 def _dangling(document: Document) -> list[Problem]:
-    """Names of providers that do not exist: the models look for them only when all else is well."""
-    providers = document.tree.get("providers")
-    if not isinstance(providers, dict):
-        return []
+    """Names of what does not exist: the models look for them only when all else is well."""
     return [
         Problem(
             document.place(key), document.exact(key), f"{_found(key, document)}, expected {what}"
         )
-        for key, what in dangling(providers, document.tree)
+        for key, what in dangling(document.tree)
     ]
 
 
@@ -84,8 +73,7 @@ def _message(detail: ErrorDetails, loc: Key, key: Key, document: Document) -> st
     found = _found(key, document)
     match detail["type"]:
         case "missing":
-            node = schema.at(loc)
-            meaning = node.get("description", schema.phrase(node))
+            meaning = schema.at(loc).get("description") or schema.accepts(loc)
             return f"is missing, expected: {meaning}"
         case "extra_forbidden":
             return _unknown(str(key[-1]), schema.keys(loc[:-1]))
@@ -102,9 +90,8 @@ def _message(detail: ErrorDetails, loc: Key, key: Key, document: Document) -> st
             return f"{found}, expected at most 9 decimals"
     if loc[-1:] == ("[key]",):
         return f"found the name {quoted(str(key[-1]))}, expected {schema.key_phrase(loc[:-2])}"
-    node = schema.at(loc)
-    hint = _hint(str(document.find(key)), list(map(str, node.get("enum", ()))))
-    return f"{found}, expected {schema.phrase(node)}{hint}"
+    hint = _hint(str(document.find(key)), list(map(str, schema.at(loc).get("enum", ()))))
+    return f"{found}, expected {schema.accepts(loc)}{hint}"
 
 
 def _found(key: Key, document: Document) -> str:
@@ -127,7 +114,7 @@ def _public(key: Key, text: str, kind: Tree) -> bool:
     loc = (*key[:2], str(kind), *key[2:]) if key[:1] == ("providers",) and len(key) > 2 else key
     node = schema.at(loc)
     scalar = "discriminator" not in node and node.get("type") not in ("object", "array")
-    return key[-1] not in SECRETS and scalar and not set("@?") & set(text)
+    return not set(SECRETS) & set(key) and scalar and not set("@?") & set(text)
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> str:

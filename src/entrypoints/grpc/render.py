@@ -20,13 +20,14 @@ from hexgate.domain.answer import (
     Logprob,
     PartFinished,
     ReasoningDelta,
+    RouteChanged,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
     UsageUpdate,
     Warned,
 )
-from hexgate.domain.call import Attempt
+from hexgate.domain.attempts import Attempt
 from hexgate.domain.chat import (
     FileId,
     Inline,
@@ -160,8 +161,19 @@ def event(sequence: int, chunk: Chunk) -> completion_service_pb2.StreamCompleteR
             return _pb.StreamCompleteResponse(sequence=sequence, usage=update)
         case Warned():
             return _pb.StreamCompleteResponse(sequence=sequence, warning=warning(chunk))
+        case RouteChanged():
+            return _pb.StreamCompleteResponse(sequence=sequence, route_changed=_moved(chunk))
         case Finished():
             raise ValueError("the end of a stream carries a receipt: use finished()")
+
+
+def _moved(change: RouteChanged) -> completion_service_pb2.RouteChanged:
+    return _pb.RouteChanged(
+        failed=attempt(change.failed),
+        next_provider=change.provider,
+        next_provider_model=change.model,
+        output_reset=True,
+    )
 
 
 def finished(end: Finished, receipt: Receipt) -> completion_service_pb2.StreamFinished:
@@ -253,6 +265,7 @@ def attempt(one: Attempt) -> accounting_pb2.Attempt:
         http_status=one.http_status,
         provider_request_id=one.request_id,
         duration=duration(one.duration_s),
+        hedged=one.hedged,
     )
     if one.failure:
         proto.failure = reason(one.failure)

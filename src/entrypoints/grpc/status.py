@@ -20,6 +20,7 @@ DOMAIN = "hexgate"
 MAX_MESSAGE_BYTES = 1024
 MAX_DETAILS_BYTES = 4096
 MAX_METADATA_BYTES = 1536
+MAX_VIOLATIONS_BYTES = 2048
 MAX_ATTEMPTS = 8
 MAX_WAIT_S = 86_400.0
 
@@ -149,15 +150,26 @@ def _quota(error: GatewayError) -> Message:
 
 
 def _precondition(error: GatewayError) -> Message:
-    violation = error_details_pb2.PreconditionFailure.Violation(
-        type="PROVIDER_CREDENTIAL"
-        if isinstance(error, errors.CredentialRejected)
-        else error.reason,
-        subject=error.metadata.get("provider") or error.metadata.get("model", ""),
+    every = error.ruled_out if isinstance(error, errors.NoEligibleTarget) else ()
+    detail = error_details_pb2.PreconditionFailure()
+    for one in every or (error,):
+        violation = _violation(one)
+        if detail.ByteSize() + violation.ByteSize() > MAX_VIOLATIONS_BYTES:
+            break
+        detail.violations.append(violation)
+    made: Message = detail
+    return made
+
+
+def _violation(error: GatewayError) -> error_details_pb2.PreconditionFailure.Violation:
+    rejected = isinstance(error, errors.CredentialRejected)
+    subjects = ("model", "provider") if error.reason == "TARGET_DISABLED" else ("provider", "model")
+    found = (error.metadata[key] for key in subjects if error.metadata.get(key))
+    return error_details_pb2.PreconditionFailure.Violation(
+        type="PROVIDER_CREDENTIAL" if rejected else error.reason,
+        subject=next(found, "")[:256],
         description=error.message[:256],
     )
-    detail: Message = error_details_pb2.PreconditionFailure(violations=[violation])
-    return detail
 
 
 _MAKERS: tuple[tuple[type[GatewayError], Callable[[GatewayError], Message]], ...] = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from google.protobuf.message import Message
+
 from hexgate.domain.call import CacheMode, FallbackMode, Objective, Options, Timeouts
 from hexgate.entrypoints.grpc import parse
 from hexgate.v1 import generation_pb2
@@ -32,15 +34,7 @@ _LATER_ROUTING = ("policy", "regions")
 
 def options(proto: generation_pb2.CallOptions) -> Options:
     """Translate how to answer. Raises InvalidRequest and Unimplemented."""
-    if proto.idempotency_key:
-        raise parse.later("options.idempotency_key")
-    if proto.priority:
-        raise parse.later("options.priority")
-    if proto.cache.HasField("min_similarity"):
-        raise parse.later("options.cache.min_similarity")
-    for field, _ in proto.routing.ListFields():
-        if field.name in _LATER_ROUTING:
-            raise parse.later(f"options.routing.{field.name}")
+    _refuse_later(proto)
     who, routing, spend, cache = proto.attribution, proto.routing, proto.spend, proto.cache
     return Options(
         end_user_id=who.end_user_id,
@@ -53,39 +47,43 @@ def options(proto: generation_pb2.CallOptions) -> Options:
         fallback_mode=parse.known(
             "options.routing.fallback_mode", routing.fallback_mode, _FALLBACK_MODES
         ),
-        max_attempts=routing.max_attempts if routing.HasField("max_attempts") else None,
+        max_attempts=_given(routing, "max_attempts"),
         objective=parse.known("options.routing.objective", routing.objective, _OBJECTIVES),
         preferred_models=tuple(routing.preferred_models),
         affinity_key=routing.affinity_key,
-        hedge_after_s=(
-            parse.seconds("options.routing.hedge_after", routing.hedge_after)
-            if routing.HasField("hedge_after")
-            else None
-        ),
-        max_cost_nanos=spend.max_cost_nanos if spend.HasField("max_cost_nanos") else None,
-        max_input_price=(
-            spend.max_input_price_nanos_per_mtok
-            if spend.HasField("max_input_price_nanos_per_mtok")
-            else None
-        ),
-        max_output_price=(
-            spend.max_output_price_nanos_per_mtok
-            if spend.HasField("max_output_price_nanos_per_mtok")
-            else None
-        ),
+        hedge_after_s=_seconds(routing, "hedge_after", "options.routing.hedge_after"),
+        max_cost_nanos=_given(spend, "max_cost_nanos"),
+        max_input_price=_given(spend, "max_input_price_nanos_per_mtok"),
+        max_output_price=_given(spend, "max_output_price_nanos_per_mtok"),
         cache_mode=parse.known("options.cache.mode", cache.mode, _CACHE_MODES),
-        cache_ttl_s=parse.seconds("options.cache.ttl", cache.ttl)
-        if cache.HasField("ttl")
-        else None,
+        cache_ttl_s=_seconds(cache, "ttl", "options.cache.ttl"),
         cache_partition=cache.partition,
         include_raw=proto.include_raw_response,
         timeouts=_timeouts(proto.timeouts) if proto.HasField("timeouts") else None,
-        max_queue_wait_s=(
-            parse.seconds("options.max_queue_wait", proto.max_queue_wait)
-            if proto.HasField("max_queue_wait")
-            else 0.0
-        ),
+        max_queue_wait_s=_seconds(proto, "max_queue_wait", "options.max_queue_wait") or 0.0,
     )
+
+
+def _refuse_later(proto: generation_pb2.CallOptions) -> None:
+    if proto.idempotency_key:
+        raise parse.later("options.idempotency_key")
+    if proto.priority:
+        raise parse.later("options.priority")
+    if proto.cache.HasField("min_similarity"):
+        raise parse.later("options.cache.min_similarity")
+    for field, _ in proto.routing.ListFields():
+        if field.name in _LATER_ROUTING:
+            raise parse.later(f"options.routing.{field.name}")
+
+
+def _given(proto: Message, name: str) -> int | None:
+    """A number that may be unset, which is not the same as 0."""
+    value: int = getattr(proto, name)
+    return value if proto.HasField(name) else None
+
+
+def _seconds(proto: Message, name: str, path: str) -> float | None:
+    return parse.seconds(path, getattr(proto, name)) if proto.HasField(name) else None
 
 
 def _timeouts(proto: generation_pb2.Timeouts) -> Timeouts:

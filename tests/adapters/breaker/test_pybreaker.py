@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from hexgate.adapters.breaker.pybreaker import Breakers, Settings
+from hexgate.adapters.breaker.window import BUCKETS
 from hexgate.domain.errors import CircuitOpen
 from hexgate.domain.health import BreakerState
 from hexgate.ports.breaker import Breaker, Outcome, Permit
 from tests.contracts.breaker import FAILURE, KEY, NEUTRAL, SUCCESS, BreakerContract
 from tests.fakes import FakeClock
 
-STRICT = Settings(failures=3, rest_s=10, probes=2, successes=3)
+STRICT = Settings(
+    failures=3, failure_ratio=0.5, window_s=100, min_calls=10, rest_s=10, probes=2, successes=3
+)
+BUCKET_S = STRICT.window_s / BUCKETS
 
 
 class TestBreakers(BreakerContract):
@@ -41,29 +45,46 @@ class Model(RuleBasedStateMachine):
         self.clock = FakeClock(monotonic=0)
         self.breaker = Breakers(self.clock, STRICT)
         self.state = BreakerState.CLOSED
-        self.streak = self.passed = self.probing = self.epoch = 0
+        self.streak = self.passed = self.epoch = 0
+        self.probing: dict[Permit, float] = {}
+        self.window: list[tuple[int, bool]] = []
         self.rested_at = 0.0
 
     def turn(self, state: BreakerState) -> None:
         self.state = state
         self.epoch += 1
-        self.streak = self.passed = self.probing = 0
+        self.streak = self.passed = 0
+        self.probing.clear()
         if state is BreakerState.OPEN:
             self.rested_at = self.clock.monotonic() + STRICT.rest_s
+        if state is BreakerState.CLOSED:
+            self.window.clear()
+
+    def share(self) -> tuple[int, float]:
+        """Attempts in the window, and the share of failures."""
+        slot = int(self.clock.monotonic() / BUCKET_S)
+        seen = [failed for began, failed in self.window if slot - began < BUCKETS]
+        return len(seen), sum(seen) / len(seen) if seen else 0.0
 
     @rule(target=permits)
     def admit(self) -> tuple[Permit, int] | None:
-        if self.state is BreakerState.OPEN and self.clock.monotonic() >= self.rested_at:
+        now = self.clock.monotonic()
+        if self.state is BreakerState.OPEN and now >= self.rested_at:
             self.turn(BreakerState.HALF_OPEN)
+        full = len(self.probing) == STRICT.probes
+        if full and now - min(self.probing.values()) >= STRICT.rest_s:
+            self.probing.pop(min(self.probing, key=lambda one: self.probing[one]))
+            full = False
         half_open = self.state is BreakerState.HALF_OPEN
-        if self.state is BreakerState.OPEN or (half_open and self.probing == STRICT.probes):
+        if self.state is BreakerState.OPEN or (half_open and full):
             with pytest.raises(CircuitOpen) as refused:
                 self.breaker.admit(KEY)
             assert 0 < (refused.value.retry_after_s or 0) <= STRICT.rest_s
             return None
         permit = self.breaker.admit(KEY)
         assert permit.probe is half_open
-        self.probing += half_open
+        if half_open:
+            self.probing[permit] = now
         return permit, self.epoch
 
     @rule(held=consumes(permits), outcome=st.sampled_from(Outcome), again=st.booleans())
@@ -77,10 +98,14 @@ class Model(RuleBasedStateMachine):
         if epoch != self.epoch:
             return
         half_open = self.state is BreakerState.HALF_OPEN
-        self.probing -= half_open
+        self.probing.pop(permit, None)
+        if outcome is not NEUTRAL:
+            self.window.append((int(self.clock.monotonic() / BUCKET_S), outcome is FAILURE))
+        calls, share = self.share()
         if outcome is FAILURE:
             self.streak += 1
-            if half_open or self.streak == STRICT.failures:
+            many = calls >= STRICT.min_calls and share >= STRICT.failure_ratio
+            if half_open or self.streak == STRICT.failures or many:
                 self.turn(BreakerState.OPEN)
         elif outcome is SUCCESS:
             self.streak = 0
@@ -93,15 +118,27 @@ class Model(RuleBasedStateMachine):
         for _ in range(STRICT.failures):
             self.settle(self.admit(), FAILURE, again=False)
 
-    @rule(seconds=st.sampled_from([0, 1, 9, 10, 11]))
+    @rule()
+    def come_and_go(self) -> None:
+        for outcome in (SUCCESS, FAILURE, FAILURE, SUCCESS):
+            self.settle(self.admit(), outcome, again=False)
+
+    @rule()
+    def trip(self) -> None:
+        self.breaker.trip(KEY)
+        self.turn(BreakerState.OPEN)
+
+    @rule(seconds=st.sampled_from([0, 1, 9, 10, 11, 95]))
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
     @invariant()
     def both_agree(self) -> None:
         rested = self.state is BreakerState.OPEN and self.clock.monotonic() >= self.rested_at
-        assert self.breaker.status(KEY).state is (BreakerState.HALF_OPEN if rested else self.state)
-        assert 0 <= self.probing <= STRICT.probes
+        status = self.breaker.status(KEY)
+        assert status.state is (BreakerState.HALF_OPEN if rested else self.state)
+        assert status.failure_ratio == self.share()[1]
+        assert len(self.probing) <= STRICT.probes
 
 
 Model.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
@@ -151,10 +188,14 @@ def test_asking_for_a_state_remembers_no_key() -> None:
     assert not breakers._gates
 
 
-@pytest.mark.parametrize("setting", ["failures", "probes", "successes", "rest_s"])
+@pytest.mark.parametrize(
+    "setting", ["failures", "min_calls", "probes", "successes", "rest_s", "window_s"]
+)
 def test_a_setting_out_of_range_is_named(setting: str) -> None:
     with pytest.raises(ValueError, match=f"{setting} is 0"):
         Settings(**{setting: 0})
+    with pytest.raises(ValueError, match=r"failure_ratio is 1\.5; it must be from 0 to 1"):
+        Settings(failure_ratio=1.5)
     with pytest.raises(ValueError, match="max_keys is 0"):
         Breakers(FakeClock(), max_keys=0)
 
@@ -205,3 +246,75 @@ async def test_calls_cancelled_at_any_await_change_nothing(turns: int) -> None:
         await cut_off()
     assert breakers.status(KEY).state is BreakerState.HALF_OPEN
     assert [breakers.admit(KEY).probe, breakers.admit(KEY).probe] == [True, True]
+
+
+def test_every_change_of_state_is_told_once_with_its_key() -> None:
+    clock, told = FakeClock(), list[tuple[str, BreakerState, BreakerState]]()
+    wish = Settings(failures=1, rest_s=10, successes=1)
+    breakers = Breakers(clock, wish, changed=lambda *change: told.append(change))
+    breakers.admit(KEY).settle(FAILURE)
+    clock.advance(5)
+    breakers.trip(KEY)
+    clock.advance(10)
+    assert breakers.status(KEY).state is BreakerState.HALF_OPEN
+    breakers.admit(KEY).settle(SUCCESS)
+    breakers.trip("other")
+    assert told == [
+        (KEY, BreakerState.CLOSED, BreakerState.OPEN),
+        (KEY, BreakerState.OPEN, BreakerState.HALF_OPEN),
+        (KEY, BreakerState.HALF_OPEN, BreakerState.CLOSED),
+        ("other", BreakerState.CLOSED, BreakerState.OPEN),
+    ]
+
+
+def test_a_share_of_zero_never_opens() -> None:
+    breakers = Breakers(FakeClock(), Settings(failures=1000, failure_ratio=0, min_calls=1))
+    for _ in range(100):
+        breakers.admit(KEY).settle(FAILURE)
+    assert breakers.status(KEY).state is BreakerState.CLOSED
+    assert breakers.status(KEY).failure_ratio == 1
+
+
+def test_probes_of_a_key_that_made_room_for_others_decide_nothing() -> None:
+    clock, told = FakeClock(), list[str]()
+    wish = Settings(failures=1, rest_s=10, successes=1)
+    breakers = Breakers(clock, wish, max_keys=1, changed=lambda key, *_: told.append(key))
+    breakers.admit(KEY).settle(FAILURE)
+    clock.advance(10)
+    probe = breakers.admit(KEY)
+    breakers.admit("other").settle(SUCCESS)
+    told.clear()
+    probe.settle(SUCCESS)
+    assert told == []
+    late = breakers.admit(KEY)
+    breakers.trip("other")
+    told.clear()
+    late.settle(FAILURE)
+    assert told == []
+    assert breakers.status(KEY).state is BreakerState.CLOSED
+
+
+def test_failures_in_a_row_are_kept_however_long_ago_they_were() -> None:
+    clock = FakeClock()
+    breakers = Breakers(clock, Settings(failures=2, window_s=10), max_keys=2)
+    breakers.admit(KEY).settle(FAILURE)
+    clock.advance(1000)
+    for number in range(5):
+        breakers.admit(f"well-{number}").settle(SUCCESS)
+    breakers.admit(KEY).settle(FAILURE)
+    assert breakers.status(KEY).state is BreakerState.OPEN
+
+
+def test_what_failed_lately_makes_room_only_when_nothing_else_can() -> None:
+    breakers = Breakers(FakeClock(), Settings(failures=2), max_keys=3)
+    for key, outcomes in (
+        ("open", (FAILURE, FAILURE)),
+        ("shaky", (FAILURE,)),
+        ("well", (SUCCESS,)),
+    ):
+        for outcome in outcomes:
+            breakers.admit(key).settle(outcome)
+    breakers.admit("a").settle(FAILURE)
+    assert set(breakers._gates) == {"open", "shaky", "a"}
+    breakers.admit("b").settle(FAILURE)
+    assert set(breakers._gates) == {"open", "a", "b"}

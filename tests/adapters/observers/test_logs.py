@@ -61,7 +61,16 @@ def test_a_call_is_one_line_with_all_that_it_took() -> None:
         "duration_ms": 1500.0,
         "ttft_ms": 250.0,
         "attempts": 2,
+        "path": ["openai/gpt-x: PROVIDER_TIMEOUT", "openai/gpt-x"],
     }
+
+
+def test_one_attempt_needs_no_path() -> None:
+    file = io.StringIO()
+    CallLog(logger(file)).ended(INTENT, settlement(attempts=settlement().attempts[-1:]))
+    line = json.loads(file.getvalue())
+    assert line["attempts"] == 1
+    assert "path" not in line
 
 
 def test_what_is_not_known_is_null_and_not_zero() -> None:

@@ -13,7 +13,7 @@ from hexgate.entrypoints.config.environment import compose
 from hexgate.entrypoints.config.errors import ConfigError
 from hexgate.entrypoints.config.load import load
 from hexgate.entrypoints.config.variables import Variables
-from hexgate.entrypoints.kinds import Azure, Bedrock, Cohere, Gemini, Vertex
+from hexgate.entrypoints.kinds import Azure, Bedrock, Cohere, Gemini, Keyed, Vertex
 from hexgate.entrypoints.settings import Settings
 
 AZURE = {"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com", "AZURE_OPENAI_API_KEY": "k"}
@@ -191,6 +191,67 @@ def test_what_only_the_vendors_library_reads_does_not_count_from_a_file(tmp_path
 def test_a_package_is_looked_for_without_importing_it() -> None:
     assert installed("json")
     assert not installed("no_such_package.at_all")
+
+
+def keys(settings: Settings) -> list[tuple[str, str, list[str]]]:
+    """Each provider with its single key and its pool."""
+    found = []
+    for name, provider in settings.providers.items():
+        assert isinstance(provider, Keyed)
+        single = provider.api_key.get_secret_value() if provider.api_key else ""
+        found.append((name, single, [key.get_secret_value() for key in provider.api_keys]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "more"),
+    [
+        ("OPENAI_API_KEYS", "openai", {}),
+        ("ANTHROPIC_API_KEYS", "anthropic", {}),
+        ("COHERE_API_KEYS", "cohere", {}),
+        ("GEMINI_API_KEYS", "gemini", {}),
+        ("AZURE_OPENAI_API_KEYS", "azure", {"AZURE_OPENAI_ENDPOINT": "https://x.test"}),
+    ],
+)
+def test_several_keys_make_a_pool_and_a_single_one_leads_it(
+    name: str, kind: str, more: dict[str, str]
+) -> None:
+    environ = {**more, name: " k2, k1 ,,k3,"}
+    settings, notices = given(environ)
+    assert (keys(settings), notices) == ([(kind, "", ["k2", "k1", "k3"])], [])
+    settings, notices = given({**environ, name.removesuffix("S"): "k1"})
+    assert (keys(settings), notices) == ([(kind, "", ["k1", "k2", "k3"])], [])
+    assert bare(environ) == ([kind], [])
+
+
+def test_either_name_of_the_single_key_of_gemini_leads_its_pool() -> None:
+    settings, _ = given({"GEMINI_API_KEYS": "k2", "GOOGLE_AI_API_KEY": "k1"})
+    assert keys(settings) == [("gemini", "", ["k1", "k2"])]
+
+
+def test_a_pool_of_openai_takes_its_address_too() -> None:
+    settings, notices = given({"OPENAI_API_KEYS": "k1,k2", "OPENAI_BASE_URL": "http://h/v1"})
+    (provider,) = settings.providers.values()
+    assert (provider.kind, getattr(provider, "base_url", "")) == ("openai", "http://h/v1")
+    assert notices == []
+
+
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        (" , ", "found no key, expected keys with commas between"),
+        ("sk-1,sk oops", "found text, expected at most 8192 visible ASCII characters"),
+    ],
+)
+@pytest.mark.parametrize("name", ["OPENAI_API_KEYS", "AZURE_OPENAI_API_KEYS", "COHERE_API_KEYS"])
+def test_a_pool_that_cannot_be_is_an_error_that_shows_no_key(
+    name: str, pool: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        given({"AZURE_OPENAI_ENDPOINT": "https://x.test", "AZURE_OPENAI_API_KEY": "", name: pool})
+    (line,) = [line for line in str(caught.value).splitlines() if "API_KEYS" in line]
+    assert line.startswith(f"environment: {name}: {message}")
+    assert "oops" not in line
 
 
 @pytest.mark.parametrize(

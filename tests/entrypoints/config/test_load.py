@@ -55,8 +55,8 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file(refused: Refused
         "h.yaml:3: server.max_calls: found '0', expected a whole number from 1 to 1000000",
         "h.yaml:5: providers.claude: found 'anthropc' as kind, expected one of: "
         f"{known}, llamacpp, simulator (did you mean 'anthropic'?)",
-        "h.yaml:8: providers.openai.api_key: is missing, expected: "
-        "The key: text, {env: NAME} or {file: path}.",
+        "h.yaml:8: providers.openai.api_key: found nothing, expected a key: "
+        "text, {env: NAME} or {file: path}; or several as api_keys",
         "h.yaml:10: providers.openai.timeouts.conect_s: unknown key, expected one of: connect_s, "
         "first_token_s, between_tokens_s, attempt_s (did you mean 'connect_s'?)",
         "h.yaml:11: providers.Lab: found the name 'Lab', expected a name of at most 32 "
@@ -104,6 +104,7 @@ def key_of(found: Settings) -> str:
     """The key of the provider `o`."""
     provider = found.providers["o"]
     assert isinstance(provider, OpenAI)
+    assert provider.api_key
     return provider.api_key.get_secret_value()
 
 
@@ -130,7 +131,7 @@ def test_a_key_may_come_from_a_variable_or_a_file(from_text: FromText, tmp_path:
         ("{env: A, file: sk-oops}", "found a mapping, expected text, {env: NAME} or {file: path}"),
         ("[sk-oops]", "found a list, expected text"),
         ("sk oops", "found text, expected at most 8192 visible ASCII characters"),
-        ("", "found nothing, expected text"),
+        ("", "found nothing, expected a key: text, {env: NAME} or {file: path}"),
     ],
 )
 def test_a_key_that_cannot_be_had_is_an_error_that_does_not_show_it(
@@ -161,6 +162,10 @@ PLACES = (
     "providers: {{o: {{kind: openai, api_key: *{0}}}}}",
     "providers: {{o: {{kind: openai, api_key: !{0} x}}}}",
     "providers: {{o: {{kind: openai, api_key: {0}: {0}}}}}",
+    "providers: {{o: {{kind: openai, api_keys: {0}}}}}",
+    "providers: {{o: {{kind: openai, api_keys: [{0}, {0}]}}}}",
+    "providers: {{o: {{kind: openai, api_keys: ['{0} x', {{env: {0}}}, {{{0}: x}}]}}}}",
+    "providers: {{o: {{kind: openai, fallbacks: [a b], api_keys: [[{0}]]}}}}",
     *(
         f"providers: {{{{o: {{{{kind: bedrock, region: r, {key}: '{{0}} x'}}}}}}}}"
         for key in secrets.SECRETS

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from hexgate.entrypoints.config import yaml
 from hexgate.entrypoints.config.document import Document
@@ -200,4 +201,4 @@ def test_a_key_with_odd_characters_comes_through_quotes(from_text: FromText) -> 
     settings = from_text("providers: {o: {kind: openai, api_key: '${K}'}}", {"K": key})
     provider = settings.providers["o"]
     assert isinstance(provider, OpenAI)
-    assert provider.api_key.get_secret_value() == key
+    assert provider.api_key == SecretStr(key)

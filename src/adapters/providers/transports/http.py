@@ -244,7 +244,7 @@ class Translated:
         pass
 
     def __exit__(self, _: object, failure: BaseException | None, __: object) -> None:
-        if not isinstance(failure, (aiohttp.ClientError, HttpProcessingError, OSError)):
+        if not isinstance(failure, _OURS):
             return
         error = self._meaning(failure)
         # These two may hold the request's headers, or bytes of the answer.
@@ -265,6 +265,9 @@ class Translated:
         return meaning(f"{self._provider} {what}", metadata={"provider": self._provider})
 
 
+# A host's name that cannot be encoded, such as one with a label of 64 characters, is no OSError.
+_OURS = (aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError)
+
 # The first row that fits. The timeout without a class of its own is the one of the whole attempt.
 _TIMEOUTS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ConnectionTimeoutError, "connect"),
@@ -273,6 +276,7 @@ _TIMEOUTS: tuple[tuple[type[Exception], str], ...] = (
 )
 _FAILURES: tuple[tuple[type[Exception], type[Unserved], str], ...] = (
     (aiohttp.ClientConnectorDNSError, Unreachable, "has no such host; check its base_url"),
+    (UnicodeError, Unreachable, "has no such host; check its base_url"),
     (aiohttp.ClientSSLError, Unreachable, "cannot be reached over TLS; check its certificate"),
     (aiohttp.ClientConnectorError, Unreachable, "refused the connection; check its base_url"),
     (aiohttp.ClientPayloadError, BadResponse, "sent a body that cannot be decoded"),

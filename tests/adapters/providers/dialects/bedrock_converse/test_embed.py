@@ -10,7 +10,8 @@ import pytest
 
 from hexgate.adapters.providers.dialects.bedrock_converse import BedrockEmbeddings
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
-from hexgate.domain.call import Attempts, EmbedCall, Options
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import EmbedCall, Options
 from hexgate.domain.chat import Inline, Link, Media, Text
 from hexgate.domain.embed import Embedded, EmbedInput, EmbedSpec, Purpose
 from hexgate.domain.errors import BadResponse, Unsupported

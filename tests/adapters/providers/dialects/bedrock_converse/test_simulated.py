@@ -15,7 +15,8 @@ from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Simulator
 from hexgate.domain.answer import Chunk, Finish, Finished
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import Attempts, EmbedCall, Options, Timeouts
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import EmbedCall, Options, Timeouts
 from hexgate.domain.chat import (
     Inline,
     Media,

@@ -11,7 +11,8 @@ import pytest
 from hexgate.adapters.providers.dialects.cohere_chat import CohereEmbeddings
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
 from hexgate.adapters.simulator.cohere import reading, requests
-from hexgate.domain.call import Attempts, EmbedCall, Options
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import EmbedCall, Options
 from hexgate.domain.chat import FileId, Inline, Link, Media, Text
 from hexgate.domain.embed import EmbedInput, EmbedSpec, Purpose
 from hexgate.domain.errors import BadResponse, Unsupported

@@ -15,7 +15,8 @@ from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Simulator
 from hexgate.domain.answer import Chunk, Finish, Finished
 from hexgate.domain.assemble import Assembler
-from hexgate.domain.call import Attempts, ChatCall, EmbedCall, Options, Timeouts
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import ChatCall, EmbedCall, Options, Timeouts
 from hexgate.domain.chat import Inline, Media, Message, Reasoning, Role, Text, ToolCall, ToolResult
 from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.errors import CredentialRejected, GatewayError

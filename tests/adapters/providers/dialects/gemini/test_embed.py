@@ -11,7 +11,8 @@ from google.protobuf import json_format
 
 from hexgate.adapters.providers.dialects.gemini import GeminiEmbeddings, VertexEmbeddings
 from hexgate.adapters.providers.wire import WireRequest, WireResponse
-from hexgate.domain.call import Attempts, EmbedCall, Options
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import EmbedCall, Options
 from hexgate.domain.chat import Inline, Media, Text
 from hexgate.domain.embed import Embedded, EmbedSpec, Purpose
 from hexgate.domain.errors import BadResponse, Unsupported

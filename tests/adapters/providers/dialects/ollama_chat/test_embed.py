@@ -16,7 +16,8 @@ from hexgate.adapters.providers.transports.http import HttpTransport, open_sessi
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.adapters.providers.wired import WiredProvider
 from hexgate.adapters.simulator import Simulator
-from hexgate.domain.call import Attempts, EmbedCall, Options
+from hexgate.domain.attempts import Attempts
+from hexgate.domain.call import EmbedCall, Options
 from hexgate.domain.chat import Inline, Media, Text
 from hexgate.domain.embed import EmbedInput, EmbedSpec, Purpose
 from hexgate.domain.errors import (

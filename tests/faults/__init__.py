@@ -1,0 +1,1 @@
+"""What goes wrong between the gateway and its providers, and what its callers then see."""
