@@ -63,11 +63,12 @@ class GatewayError(Exception):
     The message is for the caller: English, no secret, no prompt, no provider text. `metadata`
     holds every dynamic value of the message, for machines. `detail` is for the operator's log.
     `retry_after_s` is set when repeating the call later makes sense, and `condition` when another
-    target may do better.
+    target may do better. Not `sent` is what was found out before the provider was asked.
     """
 
     reason: ClassVar[str] = "INTERNAL"
     condition: Condition | None = None
+    sent: bool = True
 
     def __init__(
         self,
@@ -114,6 +115,7 @@ class Unsupported(InvalidRequest):
 
     reason = "UNSUPPORTED_CAPABILITY"
     condition = Condition.CAPABILITY
+    sent = False
 
 
 class ContextTooLong(InvalidRequest):

@@ -169,7 +169,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplaceProviderKeys(self, request, context):
-        """Replaces the gateway's keys at a provider without a restart.
+        """Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+        next start reads the configuration again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,7 +57,9 @@ class AdminServiceStub:
     ListProviderKeys: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListProviderKeysRequest, _admin_service_pb2.ListProviderKeysResponse]
     """Lists the gateway's keys at a provider, by the prefix of their hash alone."""
     ReplaceProviderKeys: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ReplaceProviderKeysRequest, _admin_service_pb2.ReplaceProviderKeysResponse]
-    """Replaces the gateway's keys at a provider without a restart."""
+    """Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+    next start reads the configuration again.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -88,7 +90,9 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListProviderKeys: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListProviderKeysRequest, _admin_service_pb2.ListProviderKeysResponse]  # type: ignore[assignment]
     """Lists the gateway's keys at a provider, by the prefix of their hash alone."""
     ReplaceProviderKeys: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ReplaceProviderKeysRequest, _admin_service_pb2.ReplaceProviderKeysResponse]  # type: ignore[assignment]
-    """Replaces the gateway's keys at a provider without a restart."""
+    """Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+    next start reads the configuration again.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """For operators."""
@@ -182,6 +186,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.ReplaceProviderKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ReplaceProviderKeysResponse, _abc.Awaitable[_admin_service_pb2.ReplaceProviderKeysResponse]]:
-        """Replaces the gateway's keys at a provider without a restart."""
+        """Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+        next start reads the configuration again.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

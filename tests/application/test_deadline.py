@@ -11,7 +11,7 @@ from hexgate.application.policies.deadline import Timed
 from hexgate.domain.call import ChatCall, Timeouts
 from hexgate.domain.errors import DeadlineExceeded, GatewayError, TimedOut
 from hexgate.ports.provider import Provider
-from tests.application.stacks import aimed
+from tests.application.stacks import aimed, hardened
 from tests.fakes import FakeProvider, embed_call
 from tests.virtual import LoopClock, virtual
 
@@ -46,6 +46,15 @@ async def test_nothing_is_sent_once_the_time_is_up(way: Way, over_s: float) -> N
     assert isinstance(error, DeadlineExceeded)
     assert error.metadata["provider"] == "fake"
     assert leaf.calls == []
+    assert not error.sent
+
+
+@virtual
+async def test_what_could_not_be_sent_any_more_was_no_attempt() -> None:
+    clock = LoopClock()
+    asked = aimed(deadline=0.0)
+    await failure(hardened(FakeProvider("at once"), clock).complete(asked))
+    assert asked.attempts.done == []
 
 
 @EVERY_WAY

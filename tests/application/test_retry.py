@@ -249,18 +249,19 @@ async def test_a_rule_may_forbid_to_try_the_same_target_again() -> None:
     asked = aimed("a/m", "b/m")
     at_once = Rule(on=frozenset({Condition.OVERLOADED}), to=(), retry_original=False)
     asked = replace(asked, hops=(asked.hops[0], replace(asked.hops[1], rule=at_once)))
-    leaf = FakeProvider(CUT_OFF, BUSY, "too late")
-    assert await failure(hardened(leaf, Napping(), rules=RULES), asked) is BUSY
+    clock, leaf = Napping(), FakeProvider(CUT_OFF, BUSY, "too late")
+    assert await failure(hardened(leaf, clock, rules=RULES), asked) is BUSY
+    assert clock.naps == [0.5]
     assert len(leaf.calls) == 2
 
 
 @pytest.mark.parametrize(("spare", "sent"), [(0, 3), (1, 2), (2, 1), (3, 1)])
 @virtual
 async def test_what_is_spared_for_others_is_not_used_up(spare: int, sent: int) -> None:
-    leaf = FakeProvider(LIMITED)
+    clock, leaf = Napping(), FakeProvider(LIMITED)
     asked = aimed(spare=spare, attempts=Attempts(3))
-    await failure(hardened(leaf, Napping(), rules=RULES), asked)
-    assert (len(leaf.calls), asked.attempts.left) == (sent, 3 - sent)
+    await failure(hardened(leaf, clock, rules=RULES), asked)
+    assert (len(leaf.calls), len(clock.naps)) == (sent, sent - 1)
 
 
 @virtual
@@ -307,6 +308,15 @@ async def test_an_outage_gets_a_share_of_retries_and_the_next_target_the_rest() 
         assert (await united.complete(aimed("a/m", "b/m"))).parts == (Text("rescued"),)
     # The first call finds all that can be saved up, so it adds nothing.
     assert len(ill.calls) == 100 + 5 + 9
+
+
+@virtual
+async def test_what_goes_well_saves_up_retries_for_what_will_not() -> None:
+    leaf = FakeProvider(CUT_OFF, *["fine"] * 5, CUT_OFF, "fine")
+    provider = hardened(leaf, Napping(), rules=RetryRules(ratio=0.25, burst=1))
+    for _ in range(6):
+        await provider.complete(aimed())
+    assert len(leaf.calls) == 1 + 6 + 1
 
 
 OUTCOMES = st.sampled_from([LIMITED, FAILED, CUT_OFF, BUSY, CLOSED, ModelGone("gone"), "fine"])

@@ -20,8 +20,8 @@ class Says(enum.Enum):
 class End:
     """One way to end: OK, or the reason of the error.
 
-    `on` is the kind of failure by which a rule takes over; `again` is whether the same target may be
-    tried again, `listed` whether a plain list of fallbacks takes over. `counted` is whether the
+    `on` is the kind of failure by which a rule takes over; `again` is whether the same target may
+    be tried again, `listed` whether a plain list of fallbacks takes over. `counted` is whether the
     tokens of the attempt are estimated although it gave no answer: the provider may bill them.
     `cause` is the reason of the attempt, where it is not that of the call.
     """
@@ -79,6 +79,11 @@ REJECTED = _failure("PROVIDER_AUTH_FAILED", "error", code="FAILED_PRECONDITION",
 GONE = _failure("MODEL_NOT_FOUND", "error", code="NOT_FOUND", again=False)
 TOO_LONG = End(reason="CONTEXT_WINDOW_EXCEEDED", code="INVALID_ARGUMENT", on="context_length")
 REFUSED = End(reason="CONTENT_FILTERED", code="INVALID_ARGUMENT", on="content_filter")
+ALL_FAILED = replace(FAILED, reason="ALL_TARGETS_FAILED", on="", again=False)
+NOT_READ = End(reason="SLOW_READER", code="ABORTED")
+TIME_IS_UP = End(reason="DEADLINE_EXCEEDED", code="DEADLINE_EXCEEDED")
+OTHERS = (ALL_FAILED, TIME_IS_UP, NOT_READ)
+"""Ends that no single attempt has."""
 
 
 def broken(by: End, says: Says = Says.PART) -> End:

@@ -46,7 +46,7 @@ class Row:
     """One fault: its number in the list of those that a call must survive, and what comes of it.
 
     `unary` and `stream` are how one attempt ends that meets it; without `stream` both end alike,
-    and None is what does not exist. `made` of None is a provider that is well but slow: `pace_s`
+    and None is what there is not. `made` of None is a provider that is well but slow: `pace_s`
     between two pieces. Of several `keys` the first `struck` meet it. `limits` are the provider's
     timeouts, and `asks_s` is the wait that it asks for.
     """
@@ -173,7 +173,30 @@ ROWS = (
     Row(26, "gzip that is none", Fault.BAD_GZIP, NONSENSE),
     Row(26, "chunks that are none", Fault.BAD_CHUNKING, NONSENSE),
     Row(27, "every byte for itself, within characters and lines", Fault.SPLIT_BYTES, FINE),
-    Row(28, "a piece of output comes twice", Fault.DUPLICATE_EVENT, FINE, TWICE),
-    Row(28, "the end comes twice", Fault.DUPLICATE_END, FINE),
-    Row(28, "the end comes before the last pieces", Fault.OUT_OF_ORDER, FINE, broken(NONSENSE)),
+    Row(28, "a piece of output comes twice", Fault.DUPLICATE_EVENT, None, TWICE),
+    Row(28, "the end comes twice", Fault.DUPLICATE_END, None, FINE),
+    Row(28, "the end comes before the last pieces", Fault.OUT_OF_ORDER, None, broken(NONSENSE)),
 )
+
+_LEFT = (
+    "the connection to the provider is closed at once and nothing more is tried; the ledger says "
+    "`CANCELLED`"
+)
+CALLERS = (
+    (
+        29,
+        "leaves before the answer, at any moment: in the queue, while the connection is made, "
+        "before or after the headers, amid the body, at another key, while a retry or a rule "
+        "waits, at the fallback, while two attempts run side by side",
+        f"{_LEFT}, with the input as an estimate where a provider was at work",
+    ),
+    (29, "leaves a stream after any piece", f"{_LEFT}, with an estimate of what was delivered"),
+    (29, "runs out of time", "`DEADLINE_EXCEEDED`; for the rest as if it had left"),
+    (30, "reads a stream late", "it gets everything"),
+    (
+        30,
+        "reads nothing of a stream for `server.write_timeout_s`",
+        "`SLOW_READER`; the connection to the provider is closed, the ledger has what was used",
+    ),
+)
+"""What the other side of the gateway does: number, what, and what happens then."""

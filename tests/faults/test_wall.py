@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from hexgate.adapters.simulator import Fault
 from hexgate.domain.ledger import CallState, Entry
-from tests.faults.ends import FAILED, NO_CONNECTION, OVERLOADED, Says
+from tests.faults.ends import ALL_FAILED, FAILED, NO_CONNECTION, OVERLOADED, Says
 from tests.faults.outcome import BACKUP, FIRST, Mode, Outcome, expected, modes
 from tests.faults.rows import ROWS, Row
 from tests.faults.seen import GOOD, Seen, booked, call, stream, unary
@@ -110,8 +108,7 @@ async def test_where_the_fallback_fails_as_well_every_attempt_is_told(streamed: 
         await made.as_before()
         (entry,) = await made.entries()
     tried = ((FIRST, FAILED.reason), (BACKUP, OVERLOADED.reason))
-    end = replace(FAILED, reason="ALL_TARGETS_FAILED")
-    outcome = Outcome(end=end, tried=tried)
+    outcome = Outcome(end=ALL_FAILED, tried=tried)
     judge_call(seen, outcome, streamed=streamed)
     judge_entry(entry, seen, outcome)
 

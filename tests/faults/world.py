@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.simulator import Fault, Simulator
@@ -26,6 +26,8 @@ from tests.faults.rows import Row
 if TYPE_CHECKING:
     from hexgate.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from hexgate.v1.completion_service_pb2_grpc import CompletionServiceAsyncStub
+
+Sections: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 
 MODEL = "sim-story"
 # What nobody waits for unless something is wrong.
@@ -55,6 +57,11 @@ class World:
         """The rows of the ledger."""
         return await self.ledger.recent("default", 1000)
 
+    async def running(self) -> int:
+        """How many calls the gateway says are in flight, without this question, which is one."""
+        info = await self.admin.GetServerInfo(admin.GetServerInfoRequest(), timeout=PATIENCE_S)
+        return info.active_call_count + info.active_stream_count - 1
+
     async def as_before(self) -> None:
         """Wait until nothing is left of a call; what stays is a failure, with its name."""
         assert await self.gateway.calls.drained(PATIENCE_S), "a call is still running"
@@ -63,9 +70,7 @@ class World:
             await self.backup.idle()
             if self.place is not None:
                 await self.place.left()
-        info = await self.admin.GetServerInfo(admin.GetServerInfoRequest(), timeout=PATIENCE_S)
-        # This question is one itself.
-        assert (info.active_call_count, info.active_stream_count) == (1, 0)
+        assert await self.running() == 0
         told = await self.admin.ListTargets(admin.ListTargetsRequest(), timeout=PATIENCE_S)
         assert {t.target: t.active_call_count for t in told.targets if t.active_call_count} == {}
 
@@ -76,7 +81,7 @@ async def world(
     first: Mapping[str, object] | None = None,
     place: Place | None = None,
     pace_s: float = 0.0,
-    **sections: Mapping[str, object],
+    **sections: Mapping[str, Any],
 ) -> AsyncIterator[World]:
     """Serve `first` and `backup`. Further fields of the first, and sections of the settings."""
     async with AsyncExitStack() as stack:
@@ -94,23 +99,23 @@ async def world(
             },
             BACKUP: {"kind": "anthropic", "base_url": other.anthropic_url, "api_key": "sk-b"},
         }
-        settings = Settings.model_validate(
+        wish = Settings.model_validate(
             {
                 "server": {
                     "listen": "127.0.0.1:0",
                     "admin_listen": "127.0.0.1:0",
-                    **sections.pop("server", {}),
+                    **sections.get("server", {}),
                 },
                 "providers": providers,
-                "models": {"cards": _PRICES, **sections.pop("models", {})},
-                "retry": sections.pop("retry", {"attempts": 1}),
+                "models": {"cards": _PRICES, **sections.get("models", {})},
+                "retry": sections.get("retry", {"attempts": 1}),
+                "routing": sections.get("routing", {}),
                 "ledger": {"backend": "memory"},
-                **sections,
             }
         )
         ledger = MemoryLedger()
-        leaves = await open_leaves(settings, stack)
-        gateway = await stack.enter_async_context(serving(settings, leaves, ledger))
+        leaves = await open_leaves(wish, stack)
+        gateway = await stack.enter_async_context(serving(wish, leaves, ledger))
         public = await stack.enter_async_context(dial(gateway.address))
         private = await stack.enter_async_context(dial(gateway.admin_address))
         yield World(
@@ -129,7 +134,7 @@ async def stricken(row: Row, mode: Mode, *, streamed: bool) -> AsyncIterator[Wor
     """A gateway whose first provider meets the fault of this row, told what the mode says."""
     end = row.stream if streamed else row.unary
     assert end is not None
-    sections: dict[str, Mapping[str, object]] = {}
+    sections: dict[str, Mapping[str, Any]] = {}
     target = f"{BACKUP}/{MODEL}"
     match mode:
         case Mode.AGAIN:

@@ -108,7 +108,9 @@ class Turns:
         what = "has no quota left for" if spent else "limits the rate of"
         kind = QuotaExhausted if spent else ProviderLimited
         text = f"{what} every key that it accepts; nothing was sent"
-        return unserved(kind, self._provider, text, wait_s=first.until - now)
+        refusal = unserved(kind, self._provider, text, wait_s=first.until - now)
+        refusal.sent = False
+        return refusal
 
 
 def _until(one: tuple[Rest, Key]) -> float:

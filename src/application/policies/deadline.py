@@ -47,10 +47,12 @@ class Timed(Around):
         left_s = call.deadline - self._clock.monotonic()
         if left_s <= 0:
             # A scope that is over already would let the attempt run until it first waits.
-            raise DeadlineExceeded(
+            refusal = DeadlineExceeded(
                 f"the call's time was up before {self._provider} was asked",
                 metadata={"provider": self._provider, "phase": phase},
             )
+            refusal.sent = False
+            raise refusal
         return left_s
 
 

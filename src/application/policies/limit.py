@@ -8,7 +8,7 @@ from hexgate.application.policies.around import Around, C, W
 from hexgate.application.policies.tail import Tailed
 from hexgate.domain.answer import Finished
 from hexgate.domain.call import Call, ChatCall
-from hexgate.domain.errors import Unsupported
+from hexgate.domain.errors import GatewayError
 from hexgate.domain.usage import Usage
 from hexgate.ports.limiter import Lease, Limiter
 from hexgate.ports.provider import Provider, Stream
@@ -29,8 +29,8 @@ class Limited(Around):
         try:
             answer = await go(call)
             used = _tokens(answer.usage, call)
-        except Unsupported:
-            used = 0  # nothing was sent
+        except GatewayError as error:
+            used = _asked(error, call)
             raise
         finally:
             await lease.settle(used)
@@ -42,7 +42,7 @@ class Limited(Around):
         try:
             stream = await self._inner.open(call)
         except BaseException as error:
-            await lease.settle(0 if isinstance(error, Unsupported) else call.input_tokens)
+            await lease.settle(_asked(error, call))
             raise
 
         async def ended(how: Finished | BaseException | None) -> None:
@@ -55,6 +55,11 @@ class Limited(Around):
         return await self._limiter.acquire(
             self._key, call.worst_tokens, call.options.max_queue_wait_s
         )
+
+
+def _asked(error: BaseException, call: Call) -> int:
+    """What a failed attempt may have used of the provider's limits."""
+    return call.input_tokens if not isinstance(error, GatewayError) or error.sent else 0
 
 
 def _tokens(usage: Usage | None, call: Call) -> int:

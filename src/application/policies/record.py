@@ -11,7 +11,7 @@ from hexgate.domain.answer import Completion
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.call import Call
 from hexgate.domain.embed import Embedded
-from hexgate.domain.errors import GatewayError, Unserved, Unsupported
+from hexgate.domain.errors import GatewayError, Unserved
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
@@ -31,12 +31,11 @@ class Recorded(Around):
         started = self._clock.monotonic()
         try:
             answer = await go(call)
-        except Unsupported:
-            # Nothing was sent.
-            if taken:
-                call.attempts.give_back()
-            raise
         except BaseException as error:
+            if isinstance(error, GatewayError) and not error.sent:
+                if taken:
+                    call.attempts.give_back()
+                raise
             now = self._clock.monotonic()
             vital = self._vitals.of(self._provider, call.model)
             if isinstance(error, Unserved) and not impatient(error, call):

@@ -10,7 +10,15 @@ from hexgate.entrypoints.grpc.running import Calls
 from hexgate.v1 import admin_service_pb2 as pb
 
 # What a client may count on here and not in every release of the contract.
-FEATURES = ("check-provider", "embeddings")
+FEATURES = (
+    "check-provider",
+    "embeddings",
+    "explain-route",
+    "hedging",
+    "provider-keys",
+    "restart-stream",
+    "target-states",
+)
 
 
 class AdminMethods:

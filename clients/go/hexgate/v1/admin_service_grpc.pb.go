@@ -62,7 +62,8 @@ type AdminServiceClient interface {
 	ValidateModel(ctx context.Context, in *ValidateModelRequest, opts ...grpc.CallOption) (*ValidateModelResponse, error)
 	// Lists the gateway's keys at a provider, by the prefix of their hash alone.
 	ListProviderKeys(ctx context.Context, in *ListProviderKeysRequest, opts ...grpc.CallOption) (*ListProviderKeysResponse, error)
-	// Replaces the gateway's keys at a provider without a restart.
+	// Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+	// next start reads the configuration again.
 	ReplaceProviderKeys(ctx context.Context, in *ReplaceProviderKeysRequest, opts ...grpc.CallOption) (*ReplaceProviderKeysResponse, error)
 }
 
@@ -212,7 +213,8 @@ type AdminServiceServer interface {
 	ValidateModel(context.Context, *ValidateModelRequest) (*ValidateModelResponse, error)
 	// Lists the gateway's keys at a provider, by the prefix of their hash alone.
 	ListProviderKeys(context.Context, *ListProviderKeysRequest) (*ListProviderKeysResponse, error)
-	// Replaces the gateway's keys at a provider without a restart.
+	// Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+	// next start reads the configuration again.
 	ReplaceProviderKeys(context.Context, *ReplaceProviderKeysRequest) (*ReplaceProviderKeysResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }

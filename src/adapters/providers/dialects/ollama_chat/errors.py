@@ -52,11 +52,13 @@ def _known(provider: str, said: str, status: int) -> GatewayError | None:
     for words, field, what in _LACKS:
         if words in said:
             text = f"the model at {provider} does not support {what}"
-            return Unsupported(
+            lacking = Unsupported(
                 text,
                 (Violation(field, text, "UNSUPPORTED"),),
                 metadata={"provider": provider, "capability": field},
             )
+            lacking.sent = True
+            return lacking
     if status == 0 and said.startswith("model ") and said.endswith(" not found"):
         return unserved(ModelGone, provider, "does not know the model")
     return None

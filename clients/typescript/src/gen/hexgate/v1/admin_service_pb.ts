@@ -1178,7 +1178,8 @@ export const AdminService: GenService<{
     output: typeof ListProviderKeysResponseSchema;
   },
   /**
-   * Replaces the gateway's keys at a provider without a restart.
+   * Replaces the gateway's keys at a provider without a restart. This process alone changes: the
+   * next start reads the configuration again.
    *
    * @generated from rpc hexgate.v1.AdminService.ReplaceProviderKeys
    */

@@ -1,0 +1,1 @@
+"""Many overlapping calls through the real policies and books, in virtual time and by a seed."""
