@@ -41,7 +41,7 @@ def harden(
     """
     timed = Timed(leaf, name, clock)
     recorded = Recorded(timed, name, vitals, clock)
-    limited = Limited(recorded, limiter, key=name)
+    limited = Limited(recorded, limiter, clock, key=name)
     guarded = Guarded(limited, breaker, vitals, name)
     rotated = Rotated(guarded) if several_keys else guarded
     return Retried(rotated, rules, clock, chance)

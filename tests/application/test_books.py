@@ -15,7 +15,14 @@ from hexgate.domain.answer import Chunk, RouteChanged, TextDelta, UsageUpdate
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.call import FallbackMode, Hop
 from hexgate.domain.conditions import Condition
-from hexgate.domain.errors import GatewayError, Interrupted, ModelGone, Overloaded, TimedOut
+from hexgate.domain.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    Interrupted,
+    ModelGone,
+    Overloaded,
+    TimedOut,
+)
 from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost, Price, Rates
 from hexgate.domain.usage import Usage
@@ -165,6 +172,17 @@ async def test_attempts_side_by_side_take_no_longer_than_the_time_that_passed() 
     assert (await account.settle(CallState.SETTLED)).provider_s == 7.5
 
 
+async def test_waits_between_attempts_are_none_of_the_providers_time() -> None:
+    clock = FakeClock()
+    account = await account_of(hop("a"), done=(attempt("a", duration_s=1.0),), clock=clock)
+    clock.advance(5)
+    account.accepted()
+    account.call.attempts.done.append(attempt("a", duration_s=3.0))
+    account.restarted()
+    clock.advance(4)
+    assert (await account.settle(CallState.SETTLED)).provider_s == 1 + 4
+
+
 @pytest.mark.parametrize(
     ("broken", "wasted"), [(CUT, 7 * 1_000 + 2 * 2_000), (TOLD, 9 * 1_000 + 2 * 2_000)]
 )
@@ -211,6 +229,14 @@ async def test_an_answer_that_stays_broken_is_told_as_what_it_is(
     row = await desk.settlement()
     assert [one.failure for one in row.attempts] == tried
     assert receipt.attempts == row.attempts
+
+
+async def test_each_attempt_keeps_the_failure_that_was_its_own() -> None:
+    desk = Desk(FakeProvider(CUT, DeadlineExceeded("late")))
+    with pytest.raises(DeadlineExceeded):
+        await read(desk, desk.request(**RESTART))
+    failures = [one.failure for one in (await desk.settlement()).attempts]
+    assert failures == ["PROVIDER_TIMEOUT", "DEADLINE_EXCEEDED"]
 
 
 async def test_a_bug_that_breaks_a_stream_is_in_its_attempt_too() -> None:

@@ -141,10 +141,19 @@ async def test_the_targets_of_a_rule_share_its_attempts(most: int | None, made: 
     assert [len(leaf.calls) for leaf in leaves.values()] == made
 
 
+async def test_a_leg_that_begins_at_the_target_of_a_rule_keeps_to_it() -> None:
+    leaves = {name: FakeProvider(Overloaded(name)) for name in "abc"}
+    bounded = rule(Condition.OVERLOADED, max_attempts=1)
+    asked = along((*hops("a/m"), *ruled(bounded, "b/m", "c/m"))).to(1)
+    with pytest.raises(Overloaded):
+        await united(FakeClock(), leaves, greedy=True).complete(asked)
+    assert [len(leaf.calls) for leaf in leaves.values()] == [0, 1, 0]
+
+
 async def test_what_follows_a_rule_that_is_used_up_may_still_take_over() -> None:
     busy = Overloaded("busy")
     first = ruled(rule(Condition.OVERLOADED, max_attempts=1), "b/m", "c/m")
-    second = ruled(rule(Condition.OVERLOADED, Condition.TIMEOUT, of="x"), "d/m")
+    second = ruled(rule(Condition.OVERLOADED, of="x", max_attempts=1), "d/m")
     leaves = {name: FakeProvider(busy) for name in "abc"} | {"d": FakeProvider()}
     asked = along((*hops("a/m"), *first, *second))
     await united(FakeClock(), leaves).complete(asked)

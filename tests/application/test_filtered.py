@@ -73,6 +73,17 @@ async def test_a_filtered_answer_is_better_than_none(
     assert last.provider == ("b" if isinstance(then, Script) else "a")
 
 
+async def test_of_several_filtered_answers_the_first_is_given() -> None:
+    second = script("", finish=Finish.CONTENT_FILTER)
+    busy = FakeProvider(Overloaded("busy"))
+    leaves = {"a": FakeProvider(WITHHELD), "b": FakeProvider(second), "c": busy}
+    asked = along((*hops("a/m"), *ruled(FILTER, "b/m", "c/m")))
+    answer = await united(FakeClock(), leaves).complete(asked)
+    assert answer.warnings == (Warned("W", "w"),)
+    assert told(asked) == [("b", "CONTENT_FILTERED"), ("c", Overloaded.reason), ("a", "")]
+    assert [one.billed is None for one in asked.attempts.done] == [False, True, True]
+
+
 async def test_a_stream_that_showed_something_is_not_taken_back_by_a_filter() -> None:
     shown = Script((*WITHHELD.chunks[:2], *script("one", finish=Finish.CONTENT_FILTER).chunks))
     other = FakeProvider()

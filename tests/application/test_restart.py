@@ -17,6 +17,7 @@ from hexgate.application.pipeline import unite
 from hexgate.application.policies.restart import Restarting
 from hexgate.domain.answer import (
     Chunk,
+    Finish,
     Finished,
     Logprob,
     PartFinished,
@@ -33,12 +34,14 @@ from hexgate.domain.chat import Text, ToolCall
 from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import (
     BadResponse,
+    CircuitOpen,
     DeadlineExceeded,
     GatewayError,
     InvalidRequest,
     ModelGone,
     Overloaded,
     ProviderFailed,
+    RateLimited,
     StoreUnavailable,
     TimedOut,
 )
@@ -183,12 +186,33 @@ async def test_what_is_nobodys_failure_ends_it_as_itself(then: Exception) -> Non
         await drain(united(FakeClock(), leaves), asking("a/m", "b/m"))
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("full"), DeadlineExceeded("late")])
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("full"), DeadlineExceeded("late"), RateLimited("ours")]
+)
 async def test_what_no_target_did_is_no_reason_to_begin_again(error: GatewayError) -> None:
     leaves = {"a": FakeProvider(replace(CUT, error=error)), "b": FakeProvider()}
     with pytest.raises(type(error)):
         await drain(united(FakeClock(), leaves), asking("a/m", "b/m"))
     assert leaves["b"].calls == []
+
+
+async def test_who_waited_for_a_resting_target_may_still_begin_again() -> None:
+    clock = FakeClock()
+    rests = CircuitOpen("resting", retry_after_s=3)
+    provider = united(clock, {"a": FakeProvider(rests, CUT, WHOLE)}, wait_s=3)
+    going = asyncio.create_task(drain(provider, asking("a/m")))
+    await clock.until_sleeping(1)
+    clock.advance(3)
+    assert sketch(await going)[2:] == ["PROVIDER_TIMEOUT -> a/m", "four", "five", "."]
+
+
+async def test_no_stream_goes_on_as_one_that_was_filtered_before() -> None:
+    withheld = Script((Finished(finish=Finish.CONTENT_FILTER, usage=None, model="m"),))
+    leaves = {"a": FakeProvider(withheld), "b": FakeProvider(CUT, ModelGone("gone"))}
+    filtering = ruled(rule(Condition.CONTENT_FILTER), "b/m")
+    asked = along((*hops("a/m"), *filtering), options=RESTART)
+    with pytest.raises(TimedOut):
+        await drain(united(FakeClock(), leaves), asked)
 
 
 class Odd(FakeProvider):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from hypothesis import strategies as st
 
@@ -46,7 +47,9 @@ from tests.virtual import LoopClock, in_virtual_time
 FINE = "fine"
 SAFE = "safe"  # a provider that always answers at once
 
-ILL: tuple[type[Unserved], ...] = (
+Ill: TypeAlias = type[Unserved] | type[Rejected]
+
+ILL: tuple[Ill, ...] = (
     Overloaded,
     ProviderFailed,
     Unreachable,
@@ -57,7 +60,7 @@ ILL: tuple[type[Unserved], ...] = (
     CredentialRejected,
     ModelGone,
 )
-REFUSED: tuple[type[Rejected], ...] = (
+REFUSED: tuple[Ill, ...] = (
     InvalidRequest,
     Unsupported,
     ContextTooLong,
@@ -70,7 +73,7 @@ class Step:
     """What one attempt at a provider comes to, after so long: an error, or an answer."""
 
     after_s: float = 0.0
-    error: type[Unserved] | type[Rejected] | None = None
+    error: Ill | None = None
     http_status: int = 0
     retry_after_s: float | None = None
     other_key: bool = False
@@ -221,25 +224,27 @@ async def _read(united: Cached, made: ChatCall, told: Told) -> None:
 
 
 SECONDS = st.sampled_from([0.0, 0.001, 0.5, 1.0, 5.0, 30.0, 60.0]) | st.floats(0, 100)
+LATENCIES = st.sampled_from([0.0, 0.0, 0.001, 0.5, 1.0, 5.0, 60.0]) | st.floats(0, 10)
+TIMES_LEFT = st.sampled_from([600.0, 60.0, 30.0, 10.0, 1.0, 0.0]) | st.floats(0, 100)
 KINDS = st.frozensets(st.sampled_from(sorted(Condition, key=str)), min_size=1)
 
 
 @st.composite
 def steps(draw: st.DrawFn, *, gentle: bool = False) -> Step:
     """One attempt. A `gentle` one is nothing that only the caller can help, and nothing cut off."""
-    if draw(st.integers(0, 3)) == 0:
-        return Step(after_s=draw(SECONDS), cut=not gentle and draw(st.booleans()))
+    if draw(st.integers(0, 2)) == 0:
+        return Step(after_s=draw(LATENCIES), cut=not gentle and draw(st.booleans()))
     refused = [kind for kind in REFUSED if not gentle or _elsewhere(kind)]
     return Step(
-        after_s=draw(SECONDS),
-        error=draw(st.sampled_from([*ILL, *ILL, *refused])),
+        after_s=draw(LATENCIES),
+        error=draw(st.sampled_from((*ILL, *ILL, *refused))),
         http_status=draw(st.sampled_from([0, 429, 500, 503, 529])),
         retry_after_s=draw(st.none() | SECONDS),
         other_key=draw(st.booleans()),
     )
 
 
-def _elsewhere(kind: type[GatewayError]) -> bool:
+def _elsewhere(kind: Ill) -> bool:
     return kind.condition is not None and kind.condition not in CALLERS_OWN
 
 
@@ -297,14 +302,16 @@ def paths(draw: st.DrawFn, *, plain: bool = False) -> tuple[Hop, ...]:
 
 
 @st.composite
-def calls(draw: st.DrawFn, *, modes: tuple[FallbackMode, ...]) -> Asked:
+def calls(
+    draw: st.DrawFn, *, modes: tuple[FallbackMode, ...], streams: tuple[bool, ...] = (False, True)
+) -> Asked:
     """One call that may have little time and few attempts."""
     return Asked(
         starts_s=draw(SECONDS),
         hops=draw(paths()),
         attempts=draw(st.integers(1, 8)),
-        left_s=draw(SECONDS),
-        streamed=draw(st.booleans()),
+        left_s=draw(TIMES_LEFT),
+        streamed=draw(st.sampled_from(streams)),
         hedge_after_s=draw(st.just(0.0) | SECONDS),
         queue_s=draw(st.just(0.0) | SECONDS),
         mode=draw(st.sampled_from(modes)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from hexgate.domain.call import CacheMode, FallbackMode, Options, Timeouts
 from hexgate.domain.catalog import Target
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.errors import GatewayError
+from hexgate.domain.health import BreakerState
 from hexgate.domain.routing import Routes
 from hexgate.domain.spec import Spec
 from hexgate.ports.clock import Clock
@@ -79,10 +81,15 @@ class Soaked:
     plan: Plan
     seen: list[Seen]
     ends: dict[str, str] = field(default_factory=dict)  # OK, LEFT, or the reason of the error
+    rests: Counter[str] = field(default_factory=Counter)  # how often each breaker opened
 
     def lost(self) -> list[str]:
-        """The calls that failed although their callers had time and patience."""
-        return [call_id for call_id, end in self.ends.items() if end not in ("OK", "LEFT")]
+        """How the calls ended that failed although their callers stayed."""
+        return [end for end in self.ends.values() if end not in ("OK", "LEFT")]
+
+    def at(self, provider: str) -> list[Seen]:
+        """The attempts at one provider."""
+        return [one for one in self.seen if one.provider == provider]
 
 
 class World:
@@ -92,7 +99,7 @@ class World:
         self.plan = plan
         self.clock = clock = LoopClock()
         self.vitals = Vitals(clock)
-        self.breakers = Breakers(clock, plan.breaker)
+        self.breakers = Breakers(clock, plan.breaker, changed=self._changed)
         self.limiter = MemoryLimiter(plan.limits, clock)
         self.ledger = plan.ledger(clock)
         self.observer = RecordingObserver()
@@ -147,6 +154,10 @@ class World:
         self.soaked.ends[caller.call_id] = end
         # Nobody waits in a queue for a lease beyond that; grpc ends its calls by itself.
         assert self.clock.monotonic() <= latest, "late"
+
+    def _changed(self, key: str, _: BreakerState, now: BreakerState) -> None:
+        if now is BreakerState.OPEN:
+            self.soaked.rests[key.removesuffix(f"/{MODEL}")] += 1
 
     async def _ask(self, caller: Caller) -> None:
         spec = Spec(model="any", messages=(Message(Role.USER, (Text("Hello there"),)),))

@@ -43,25 +43,20 @@ class Hedged:
     def complete(self, call: ChatCall) -> Coroutine[Any, Any, Completion]:
         """See Provider."""
         if call.hedge_after_s:
-            return self._raced(call, self._inner.complete)
+            return _Race(call, self._inner.complete, self._clock).run()
         return self._inner.complete(call)
 
     def open(self, call: ChatCall) -> Coroutine[Any, Any, Stream]:
         """See Provider. A leg has answered with its first output."""
         if call.hedge_after_s:
-            return self._raced(call, self._inner.open)
+            return _Race(call, self._inner.open, self._clock).run()
         return self._inner.open(call)
 
     def embed(self, call: EmbedCall) -> Coroutine[Any, Any, Embedded]:
         """See Provider."""
         if call.hedge_after_s:
-            return self._raced(call, self._inner.embed)
+            return _Race(call, self._inner.embed, self._clock).run()
         return self._inner.embed(call)
-
-    def _raced(self, call: C, go: Go[C, T]) -> Coroutine[Any, Any, T]:
-        if self._clock.monotonic() + call.hedge_after_s >= call.deadline:
-            return go(call)
-        return _Race(call, go, self._clock).run()
 
 
 class _Race(Generic[C, T]):

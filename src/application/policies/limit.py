@@ -10,6 +10,7 @@ from hexgate.domain.answer import Finished
 from hexgate.domain.call import Call, ChatCall
 from hexgate.domain.errors import GatewayError
 from hexgate.domain.usage import Usage
+from hexgate.ports.clock import Clock
 from hexgate.ports.limiter import Lease, Limiter
 from hexgate.ports.provider import Provider, Stream
 
@@ -17,9 +18,10 @@ from hexgate.ports.provider import Provider, Stream
 class Limited(Around):
     """A permit is taken per attempt, not per call: retries are what overloads a provider."""
 
-    def __init__(self, inner: Provider, limiter: Limiter, key: str) -> None:
+    def __init__(self, inner: Provider, limiter: Limiter, clock: Clock, key: str) -> None:
         super().__init__(inner)
         self._limiter = limiter
+        self._clock = clock
         self._key = key
 
     async def whole(self, call: C, go: Callable[[C], Awaitable[W]]) -> W:
@@ -52,9 +54,10 @@ class Limited(Around):
         return Tailed(stream, ended)
 
     async def _acquire(self, call: Call) -> Lease:
-        return await self._limiter.acquire(
-            self._key, call.worst_tokens, call.options.max_queue_wait_s
-        )
+        wait_s = call.options.max_queue_wait_s
+        if wait_s:
+            wait_s = max(0.0, min(wait_s, call.deadline - self._clock.monotonic()))
+        return await self._limiter.acquire(self._key, call.worst_tokens, wait_s)
 
 
 def _asked(error: BaseException, call: Call) -> int:

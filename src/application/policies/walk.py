@@ -61,8 +61,6 @@ class Walk(Generic[C, T]):
         self._way: Way[C, T] = way
         self._look: Look[T] | None = look
         self._failures: dict[int, GatewayError] = {}  # by place
-        self._closed: set[int] = set()  # places whose rule has had its attempts
-        self._entered: dict[Rule, int] = {}  # the budget when its first target's turn came
         self._waited = False
         self._kept: tuple[T, Attempt | None] | None = None
 
@@ -75,13 +73,9 @@ class Walk(Generic[C, T]):
         """What the first that serves answers. Raises AllTargetsFailed when several failed, else
         the one error; what nobody else could do better is raised at once.
         """
-        if self.hop.rule is not None:
-            self._entered[_whole(self.hop.rule)] = self.call.attempts.left
         try:
             return await self._go(self.call.hop)
         except GatewayError as failure:
-            if failure.condition is None:
-                raise
             first = failure
         return await self.on(first)
 
@@ -145,10 +139,11 @@ class Walk(Generic[C, T]):
 
     def _following(self, condition: Condition) -> int | None:
         call = self.call
-        while (place := call.following(condition, self._closed)) is not None:
+        spent: set[int] = set()
+        while (place := call.following(condition, spent)) is not None:
             if call.attempts.left > self._floor(call.hops[place].rule):
                 break
-            self._closed.add(place)
+            spent.add(place)
         return place
 
     def _spare(self, place: int) -> int:
@@ -156,26 +151,28 @@ class Walk(Generic[C, T]):
         rule, later = self.call.hops[place].rule, self.call.hops[place + 1 :]
         if rule is None or rule.max_attempts is None:
             return reserve(later)
-        own = [hop for hop in later if hop.rule is not None and _whole(hop.rule) == _whole(rule)]
+        own = [hop for hop in later if _same(hop.rule, rule)]
         return max(reserve(later), self._floor(rule) + reserve(own))
 
     def _floor(self, rule: Rule | None) -> int:
         """What the targets of a rule have to leave of the budget."""
         if rule is None or rule.max_attempts is None:
             return 0
-        entered = self._entered.get(_whole(rule))
-        return 0 if entered is None else max(0, entered - rule.max_attempts)
+        hops, attempts = self.call.hops, self.call.attempts
+        made = sum(_same(hops[one.hop].rule, rule) for one in attempts.done)
+        return attempts.left - min(attempts.left, max(0, rule.max_attempts - made))
 
     async def _enter(self, rule: Rule | None) -> bool:
         """Wait as a rule says before the first of its targets; False where there is no time."""
-        if rule is None or _whole(rule) in self._entered:
+        hops = self.call.hops
+        if rule is None or rule.delay_s <= 0:
             return True
-        if rule.delay_s > 0:
-            if not self._in_time(rule.delay_s):
-                return False
-            await self._ground.clock.sleep(rule.delay_s)
-        self._entered[_whole(rule)] = self.call.attempts.left
-        return self.call.attempts.left > 0
+        if any(_same(hops[place].rule, rule) for place in self._failures):
+            return True
+        if not self._in_time(rule.delay_s):
+            return False
+        await self._ground.clock.sleep(rule.delay_s)
+        return self.call.attempts.left > 0  # another leg may have taken the last
 
     async def _first_back(self) -> int | None:
         """Where nothing but resting targets was met: the one that is back first, once it is.
@@ -224,9 +221,9 @@ class Walk(Generic[C, T]):
         ) from ExceptionGroup("targets", every)
 
 
-def _whole(rule: Rule) -> Rule:
-    """The rule as configured: its conditions may be narrowed for one target or the other."""
-    return replace(rule, on=frozenset())
+def _same(one: Rule | None, other: Rule) -> bool:
+    """Whether they are one rule as configured: it may be narrowed for one target or the other."""
+    return one is not None and replace(one, on=other.on) == other
 
 
 def _filtered(hop: Hop) -> ContentFiltered:

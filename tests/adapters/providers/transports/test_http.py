@@ -56,6 +56,14 @@ async def test_an_unknown_host_is_unreachable() -> None:
             await transport.send(REQUEST, CALM)
 
 
+@pytest.mark.parametrize("host", ["a..b", "n" * 64 + ".test"])
+async def test_a_host_that_cannot_be_a_name_is_unreachable(host: str) -> None:
+    async with open_session() as session:
+        transport = HttpTransport(session, f"http://{host}", {}, provider="p")
+        with pytest.raises(Unreachable, match="no such host"):
+            await transport.send(REQUEST, CALM)
+
+
 async def test_a_large_request_is_sent_whole() -> None:
     payload = WireRequest("/", {"text": "a" * 3_000_000})
     async with RawServer(whole(b"{}")) as server, open_session() as session:
