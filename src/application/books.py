@@ -26,8 +26,6 @@ A = TypeVar("A")
 
 # After the deadline the call settles by itself; only a crash leaves an intent for the sweep.
 SWEEP_MARGIN_S = 60.0
-# Attempts that ended while the provider may have been at work.
-CUT_OFF = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "PROVIDER_TIMEOUT"})
 
 
 class Books:
@@ -177,7 +175,7 @@ class Account:
 
     def _close(self, state: CallState) -> Receipt:
         call = self.call
-        hop = self._answered()
+        hop = self._hop()
         usage = self._used(state)
         spent = self._cost(usage, hop)
         now = self._clock.monotonic()
@@ -218,7 +216,6 @@ class Account:
 
     def _used(self, state: CallState) -> Usage:
         """What the provider reported; else an estimate of what it will have billed."""
-        call = self.call
         if self.usage is not None and state is CallState.SETTLED:
             return self.usage
         delivered = text_tokens(self.chars)
@@ -226,32 +223,32 @@ class Account:
             # Running totals lag behind what was delivered when a stream ends early.
             output = max(self.usage.output, delivered)
             return replace(self.usage, output=output, estimated=True)
-        tokens = 0 if self._own() is None else call.input_tokens
-        return Usage(uncached_input=tokens, output=delivered, estimated=True)
+        presumed = self._presumed()
+        return replace(presumed, output=max(presumed.output, delivered), estimated=True)
+
+    def _presumed(self) -> Usage:
+        """What the call's own attempt will have been billed for without any output."""
+        place = self._own()
+        if place is None:
+            return Usage()
+        one = self.call.attempts.done[place]
+        # An answer may also have been lost on its way, as when the caller left just then.
+        answered = self._place is not None or not one.failure
+        return self.call.presumed if answered else one.billed or Usage()
 
     def _own(self) -> int | None:
         """The place of the attempt that the call's own usage is of: the one that answered, else
-        the one that was cut off.
+        the last; None when none was made.
         """
-        return self._cut_off() if self._place is None else self._place
-
-    def _cut_off(self) -> int | None:
-        """The place of the last attempt if it was cut off by us and will have been charged for its
-        input: that is not known to have cost nothing.
-        """
-        if (last := self._last()) is None:
-            return None
-        one = self.call.attempts.done[last]
-        return last if one.failure in CUT_OFF and one.billed != Usage() else None
+        return self._last() if self._place is None else self._place
 
     def _last(self) -> int | None:
         return len(self.call.attempts.done) - 1 if self.call.attempts.done else None
 
-    def _answered(self) -> Hop:
-        """The hop of the attempt that answered, else of the last; the first when none was made."""
-        done = self.call.attempts.done
-        place = self._last() if self._place is None else self._place
-        return self.call.hops[0 if place is None else done[place].hop]
+    def _hop(self) -> Hop:
+        """The target of the call's own attempt; the first when none was made."""
+        place = self._own()
+        return self.call.hops[0 if place is None else self.call.attempts.done[place].hop]
 
     def _provider_s(self, now: float) -> float:
         """The attempts' own time until the first output, and all time after it."""
@@ -272,11 +269,9 @@ class Account:
         return replace(spent, estimated=True) if self._uncertain or apart else spent
 
     def _wasted(self) -> Iterator[Cost]:
-        call, own, cut_off = self.call, self._own(), self._cut_off()
+        call, own = self.call, self._own()
         for place, one in enumerate(call.attempts.done):
             billed = one.billed
-            if billed is None and place == cut_off:
-                billed = Usage(uncached_input=call.input_tokens, estimated=True)
             if billed is not None and billed.total and place != own:  # that is charged already
                 yield cost(billed, call.hops[one.hop].price)
 

@@ -64,15 +64,16 @@ class Explain:
     async def __call__(self, request: ChatRequest) -> Explained:
         """What a call would find now. Raises what the call would, but for targets ruled out."""
         plan, call = self._prepare.dry(request)
+        tokens = input_tokens(request.spec)
         candidates: list[Considered] = []
         rejected = [
-            await self._considered(request, one.hop, one.error.message, one.error)
+            await self._considered(request, tokens, one.hop, one.error.message, one.error)
             for one in plan.ruled_out
         ]
         for place, (hop, note) in enumerate(zip(plan.hops, plan.notes, strict=True)):
             lacking = None if call is None else self._lacking(call, place)
             why = note if lacking is None else lacking.message
-            found = await self._considered(request, hop, why, lacking)
+            found = await self._considered(request, tokens, hop, why, lacking)
             (candidates if lacking is None else rejected).append(found)
         if candidates and candidates[0].hop is not plan.hops[0]:
             # What was named could not do it, and a rule is for failures alone.
@@ -94,9 +95,8 @@ class Explain:
         return None
 
     async def _considered(
-        self, request: ChatRequest, hop: Hop, why: str, error: GatewayError | None
+        self, request: ChatRequest, tokens: int, hop: Hop, why: str, error: GatewayError | None
     ) -> Considered:
-        tokens = input_tokens(request.spec)
         known = hop.price is not None
         return Considered(
             hop=hop,

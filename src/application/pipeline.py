@@ -54,9 +54,11 @@ def unite(
     ttl_s: float,
     clock: Clock,
     wait_s: float = 0.0,
+    chance: Callable[[], float] = random.random,
 ) -> Cached:
     """One provider out of many hardened ones: cache, hedge, fallback, from the outside in.
 
     `wait_s` is how long a call waits for the first of its targets to be back when all rest.
     """
-    return Cached(Hedged(Fallback(providers, clock, wait_s), clock), cache, mode, ttl_s)
+    fallback = Fallback(providers, clock, wait_s, chance)
+    return Cached(Hedged(fallback, clock), cache, mode, ttl_s)

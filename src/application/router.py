@@ -121,6 +121,7 @@ class Router:
         writes = isinstance(request.spec, Spec)
         begins = draft.hops[0] if draft.hops else None
         first = Target(begins.provider, begins.model) if begins else named.members[0].target
+        draft.covered[first] = _EVERY  # the same request would meet the same failure there
         if writes and (own := self._own.get(first.provider)):
             self._add(draft, own, "", "fallback of its provider")
         for other in others:
@@ -162,7 +163,9 @@ class Router:
         if strategy is Strategy.ORDER and self._stays(draft, found):
             draft.hops += [hop for _, hop, _ in found]
             return
-        affinity = options.affinity_key or options.session_id
+        # A session is named for the ledger too: that alone shall not undo a wish for the fastest.
+        session = "" if asked is Objective.LATENCY else options.session_id
+        affinity = options.affinity_key or session
         turn = 0 if strategy is Strategy.ORDER else self._names.turn(turns, peek=draft.peek)
         hops = {member.target: hop for member, hop, _ in found}
         candidates = [self._candidate(draft, one, strategy) for one in found]

@@ -69,7 +69,9 @@ class Targets:
 
     def _parsed(self, name: str) -> tuple[str, str]:
         provider, slash, model = name.partition("/")
-        if not slash or not 0 < len(model) <= MAX_MODEL_CHARS or any(map(str.isspace, model)):
+        # A pattern such as gpt-* would be taken for a model of that name, to no effect.
+        odd = model != ALL and any(one == ALL or one.isspace() for one in model)
+        if not slash or odd or not 0 < len(model) <= MAX_MODEL_CHARS:
             text = f"is {name[:64]!r}; expected provider/model, or provider/* for all of its models"
             raise InvalidRequest(f"target {text}", (Violation("target", text, "MALFORMED"),))
         if provider not in self._providers:

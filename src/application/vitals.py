@@ -173,7 +173,7 @@ class Vitals:
         Raises InvalidRequest when MAX_WISHES others stand.
         """
         key = (provider, model)
-        self._expire()
+        self.expire()
         if wish.state is TargetState.ENABLED:
             self._wishes.pop(key, None)
         elif key in self._wishes or len(self._wishes) < MAX_WISHES:
@@ -192,10 +192,14 @@ class Vitals:
         (self._unhealthy.discard if healthy else self._unhealthy.add)(provider)
         self._hush()
 
-    def available(self, provider: str) -> bool:
-        """Whether a provider as a whole is in rotation and healthy."""
-        in_rotation = self._standing((provider, ALL)).state is TargetState.ENABLED
-        return in_rotation and self.healthy(provider)
+    def in_rotation(self, provider: str) -> bool:
+        """Whether no operator has taken a provider as a whole out of rotation."""
+        return self._standing((provider, ALL)).state is TargetState.ENABLED
+
+    def expire(self) -> None:
+        """Forget the wishes whose time is over, also of targets that nobody asks for any more."""
+        for key in tuple(self._wishes):
+            self._standing(key)
 
     def called(self) -> Iterator[tuple[str, str, Vital]]:
         """Every target that was called: provider, model and how it fares."""
@@ -204,7 +208,7 @@ class Vitals:
 
     def seen(self) -> Iterator[tuple[str, str]]:
         """Every target that was called or wished anything of."""
-        self._expire()
+        self.expire()
         yield from dict.fromkeys((*self._vitals, *self._wishes))
 
     def _make_room(self) -> None:
@@ -220,10 +224,6 @@ class Vitals:
             self._hush()
             return ENABLED
         return wish
-
-    def _expire(self) -> None:
-        for key in tuple(self._wishes):
-            self._standing(key)
 
     def _hush(self) -> None:
         self.quiet = not self._wishes and not self._unhealthy

@@ -11,9 +11,9 @@ from hexgate.domain.usage import Usage
 class Attempt:
     """One provider call. `failure` is the reason of the error, empty on success.
 
-    `hop` is the place of its target among the call's. `billed` is what is known, or estimated, to
-    have been billed for an attempt that did not produce the answer. A `hedged` one ran beside
-    another.
+    `hop` is the place of its target among the call's. `billed` is what is known, or presumed, to
+    have been billed for an attempt that gave no answer; None is nothing that is known of. A
+    `hedged` one ran beside another.
     """
 
     provider: str
@@ -74,17 +74,21 @@ class Attempts:
         self._left += other._left
         other._left = 0
 
-    def broke(self, hop: int, failure: str, billed: Usage | None = None) -> Attempt | None:
-        """The last answer from that hop was none, or not whole: its attempt, which now says so.
-
-        None where no attempt at that hop was answered.
-        """
+    def answering(self, *, hedged: bool) -> int | None:
+        """The place of the attempt whose answer a leg has now; None where its answer was none."""
         for place in reversed(range(len(self.done))):
             one = self.done[place]
-            if one.hop == hop and not one.failure:
-                self.done[place] = broken = replace(one, failure=failure, billed=billed)
-                return broken
+            if one.hedged is hedged and not one.failure:
+                return place
         return None
+
+    def broke(self, failure: str, billed: Usage | None = None, *, hedged: bool) -> Attempt | None:
+        """What a leg was answered was none, or not whole: its attempt, which now says so."""
+        place = self.answering(hedged=hedged)
+        if place is None:
+            return None
+        self.done[place] = broken = replace(self.done[place], failure=failure, billed=billed)
+        return broken
 
     def answered(self, attempt: Attempt) -> None:
         """What was taken for a failure is the answer after all, and so the last."""

@@ -71,8 +71,9 @@ def ranked(
     """All of them, the best first.
 
     What the caller prefers goes before all others, weight 0 after them, and what rests last of
-    all. Equal `affinity` keys, unless empty, prefer the same target where the strategy is sticky,
-    and break ties where it is not. What is left of ties is broken by `turn`.
+    all. Equal `affinity` keys, unless empty, give the same order where the strategy is sticky, so
+    that a session also stays together while its target is out; where it is not, they break ties.
+    Without one, `turn` does.
     """
     tiers: dict[tuple[bool, float, bool], list[Candidate]] = {}
     for one in candidates:
@@ -86,17 +87,13 @@ def _ordered(
 ) -> list[Candidate]:
     if len(tier) == 1 or strategy is Strategy.ORDER:
         return tier
+    if affinity:
+        tier = by_weight(tier, affinity)
+        return tier if strategy in STICKY else sorted(tier, key=_BURDENS[strategy])
     if strategy is Strategy.WEIGHTED:
-        return by_weight(tier, affinity or str(turn))
+        return by_weight(tier, str(turn))
     start = turn % len(tier)
-    turned = tier[start:] + tier[:start]
-    burden = _BURDENS[strategy]
-    if not affinity:
-        return sorted(turned, key=burden)
-    drawn = by_weight(tier, affinity)
-    if strategy not in STICKY:
-        return sorted(drawn, key=burden)
-    return [drawn[0], *sorted((one for one in turned if one is not drawn[0]), key=burden)]
+    return sorted(tier[start:] + tier[:start], key=_BURDENS[strategy])
 
 
 def by_weight(candidates: Iterable[Candidate], key: str) -> list[Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
@@ -15,6 +15,7 @@ from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.fallback import FAILING, Rule
 from hexgate.domain.price import Price
 from hexgate.domain.spec import Spec
+from hexgate.domain.usage import Usage
 
 
 class FallbackMode(enum.Enum):
@@ -134,9 +135,8 @@ class Call:
     is what leaves for the provider: the caller's wish, else the default, capped by the model; 0
     where nothing is written.
     `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried, and
-    `hop` is the place of the one that is. `spare` attempts of the budget are kept for others than
-    it. `hedged` marks a leg that runs beside another. `hedge_after_s` is when a second one starts;
-    0 is never. `warnings` are about the request itself.
+    `hop` is the place of the one that is. `hedged` marks a leg that runs beside another.
+    `hedge_after_s` is when a second one starts; 0 is never. `warnings` are about the request.
     """
 
     call_id: str
@@ -151,7 +151,6 @@ class Call:
     input_tokens: int = 0
     hops: tuple[Hop, ...] = ()
     hop: int = 0
-    spare: int = 0
     hedged: bool = False
     hedge_after_s: float = 0.0
     warnings: tuple[Warned, ...] = ()
@@ -163,13 +162,35 @@ class Call:
         """What limits reserve: the input and the longest answer allowed."""
         return self.input_tokens + self.max_output_tokens
 
-    def following(self, condition: Condition, tried: Collection[int] = ()) -> int | None:
-        """The place of the next target that takes over on this condition, or None.
+    @property
+    def presumed(self) -> Usage:
+        """What a provider has charged for that was asked, as far as anybody knows: the input."""
+        return Usage(uncached_input=self.input_tokens, estimated=True)
 
-        It is one after the present, and none of those that were tried.
+    @property
+    def spare(self) -> int:
+        """How many attempts of the budget the present target leaves to others.
+
+        One while there is a later target that may need it; where its rule has a bound, also what is
+        beyond that, and one within it for the next target of the rule.
+        """
+        rule, later = self.hops[self.hop].rule, self.hops[self.hop + 1 :]
+        if rule is None or rule.max_attempts is None:
+            return _reserve(later)
+        own = [hop for hop in later if hop.rule is not None and hop.rule.same(rule)]
+        return max(_reserve(later), self._beyond(rule) + _reserve(own))
+
+    def affords(self, place: int) -> bool:
+        """Whether the budget, and the bound of its rule, leave the target there an attempt."""
+        return self.attempts.left > self._beyond(self.hops[place].rule)
+
+    def following(self, condition: Condition) -> int | None:
+        """The place of the next target that takes over on this condition and may be tried, or None.
+
+        It is one after the present.
         """
         for place in range(self.hop + 1, len(self.hops)):
-            if place not in tried and self.hops[place].takes_over_on(condition):
+            if self.hops[place].takes_over_on(condition) and self.affords(place):
                 return place
         return None
 
@@ -179,19 +200,26 @@ class Call:
         rule = None if place is None else self.hops[place].rule
         return self.attempts.left > self.spare and (rule is None or rule.retry_original)
 
-    def to(self, place: int, spare: int = 0) -> Self:
+    def to(self, place: int) -> Self:
         """This call, aimed at the hop of that place. It starts out aimed at the first."""
-        if place == self.hop and spare == self.spare:
+        if place == self.hop:
             return self
         hop = self.hops[place]
         return replace(
             self,
             hop=place,
-            spare=spare,
             model=hop.model,
             max_output_tokens=hop.max_output_tokens,
             timeouts=hop.timeouts,
         )
+
+    def _beyond(self, rule: Rule | None) -> int:
+        """How much of the budget is not for the targets of this rule."""
+        if rule is None or rule.max_attempts is None:
+            return 0
+        tried = (self.hops[one.hop].rule for one in self.attempts.done)
+        made = sum(other is not None and other.same(rule) for other in tried)
+        return max(0, self.attempts.left - max(0, rule.max_attempts - made))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,3 +234,8 @@ class EmbedCall(Call):
     """A call for embeddings."""
 
     spec: EmbedSpec
+
+
+def _reserve(later: Iterable[Hop]) -> int:
+    """What takes over only on what is never tried again at the same target needs no reserve."""
+    return int(any(hop.rule is None or hop.rule.on & FAILING for hop in later))

@@ -189,6 +189,7 @@ class RateLimited(GatewayError):
 
     reason = "RATE_LIMITED"
     condition = Condition.RATE_LIMIT
+    sent = False
 
 
 class GatewayOverloaded(GatewayError):
@@ -278,12 +279,14 @@ class CircuitOpen(Unserved):
 
     reason = "CIRCUIT_OPEN"
     condition = Condition.UNAVAILABLE
+    sent = False
 
 
 class TargetDisabled(Unserved):
     """The operator took this target out of rotation."""
 
     reason = "TARGET_DISABLED"
+    sent = False
 
 
 class CredentialRejected(Unserved):

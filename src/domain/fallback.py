@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hexgate.domain.catalog import Target
 from hexgate.domain.conditions import CALLERS_OWN, Condition
@@ -30,3 +30,7 @@ class Rule:
     def fits(self, name: str, first: Target) -> bool:
         """Whether it is for calls that ask for this name and begin at this target."""
         return self.of in ("", name, str(first), f"{first.provider}/*")
+
+    def same(self, other: Rule) -> bool:
+        """Whether they are one rule as configured: each target may have it narrowed."""
+        return replace(self, on=other.on) == other

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -15,6 +16,10 @@ from hexgate.domain.fallback import Rule
 
 V = TypeVar("V")
 VendorsOf = Callable[[str], tuple[str, ...]]
+
+# Looking for what was meant takes a thirtieth of a millisecond a name, and everybody waits.
+_COMPARED = 128
+_SAID_CHARS = 256
 
 
 def _empty() -> Mapping[str, V]:
@@ -28,8 +33,9 @@ class Routes:
     `providers` maps each configured provider to its vendor; `aliases` map a name to a group;
     `listed` maps a model's name to the providers that list it. `own` are fallback models by
     provider; `fallbacks` follow every name that is no alias. `strategy` and `hedge_after_s` are for
-    names without a group of their own; with any strategy but ORDER, a model's name alone stands for
-    all providers that are known to serve it.
+    names without a group of their own. A model's name alone goes to a provider that is known to
+    serve it, of several to `default_provider`, else to the first; with any strategy but ORDER it
+    stands for all of them.
     """
 
     providers: Mapping[str, str]
@@ -49,9 +55,9 @@ class Routes:
         """
         if (alias := self.aliases.get(name)) is not None:
             return alias
-        provider, slash, model = name.partition("/")
-        if slash and name not in self.listed:
-            targets = [Target(provider, model)] if model and provider in self.providers else []
+        if self.has(name):
+            provider, _, model = name.partition("/")
+            targets = [Target(provider, model)]
         else:
             targets = [Target(one, name) for one in self._serving(name, vendors_of)]
         if not targets:
@@ -65,8 +71,10 @@ class Routes:
         return bool(model) and provider in self.providers
 
     def _serving(self, model: str, vendors_of: VendorsOf) -> tuple[str, ...]:
-        """Providers of a model's name: all that are known to serve it, but by ORDER the first."""
+        """Providers of a model's name: all that are known to serve it, but by ORDER one."""
         known = self.listed.get(model, ())
+        if "/" in model and not known:
+            return ()
         if self.strategy is not Strategy.ORDER or not known:
             for vendor in vendors_of(model):
                 known += tuple(name for name, kind in self.providers.items() if kind == vendor)
@@ -74,10 +82,14 @@ class Routes:
             lone = next(iter(self.providers)) if len(self.providers) == 1 else ""
             guess = self.default_provider or lone
             known = (guess,) if guess else ()
-        return known[:1] if self.strategy is Strategy.ORDER else tuple(dict.fromkeys(known))
+        if self.strategy is not Strategy.ORDER:
+            return tuple(dict.fromkeys(known))
+        return (self.default_provider,) if self.default_provider in known else known[:1]
 
     def _unknown(self, model: str) -> UnknownModel:
-        names = [*self.aliases, *self.listed, *(f"{provider}/" for provider in self.providers)]
+        model = model[:_SAID_CHARS]
+        providers = (f"{provider}/" for provider in self.providers)
+        names = islice(chain(providers, self.aliases, self.listed), _COMPARED)
         close = difflib.get_close_matches(model, names, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(close)}" if close else ""
         return UnknownModel(

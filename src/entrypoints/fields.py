@@ -84,6 +84,13 @@ def _visible(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def apart(text: str) -> list[str]:
+    """What commas or line ends stand between, without space around it; nothing empty."""
+    return [
+        part for line in text.splitlines() for each in line.split(",") if (part := each.strip())
+    ]
+
+
 def listed(value: object) -> object:
     """One text as a list of one; anything else as it is."""
     return (value,) if isinstance(value, str) else value

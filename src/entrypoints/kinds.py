@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationInfo,
@@ -29,6 +30,7 @@ from hexgate.entrypoints.fields import (
     Secret,
     Transport,
     Url,
+    apart,
     expected,
 )
 from hexgate.entrypoints.section import Section
@@ -81,20 +83,28 @@ class Provider(Section):
     limits: Limits = Limits()
 
 
+def _apart(value: object) -> object:
+    return apart(value) if isinstance(value, str) else value
+
+
 def _differing(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if len({key.get_secret_value() for key in keys}) < len(keys):
         raise expected("each key once")
     return keys
 
 
+_Keys = Annotated[tuple[Secret, ...], Field(max_length=MAX_KEYS), AfterValidator(_differing)]
+Keys = Annotated[_Keys, BeforeValidator(_apart, json_schema_input_type=Secret | _Keys)]
+
+
 class Keyed(Provider):
     """A provider that takes a key, or a pool of them."""
 
-    api_keys: Annotated[tuple[Secret, ...], AfterValidator(_differing)] = Field(
+    api_keys: Keys = Field(
         default=(),
-        max_length=MAX_KEYS,
-        description="Several keys in the place of api_key, each text, {env: NAME} or {file: path}: "
-        "calls are spread over them, and one that is limited or rejected rests.",
+        description="Several keys in the place of api_key, each text, {env: NAME} or {file: path}, "
+        "or one of these for all, with commas or line ends between: calls are spread over them, "
+        "and one that is limited or rejected rests.",
     )
     api_key: MaybeSecret = None
     key_order: Literal["round_robin", "least_recently_used"] = Field(

@@ -148,7 +148,8 @@ class Models(Section):
         description="Model of a request that names none: an alias, provider/model or a name.",
     )
     default_provider: ProviderName | None = Field(
-        default=None, description="Provider of a bare model name that nobody is known to serve."
+        default=None,
+        description="Provider of a bare model name that several, or none, are known to serve.",
     )
     aliases: Mapping[AliasName, AnyAlias] = Field(
         default={},

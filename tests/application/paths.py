@@ -58,6 +58,7 @@ def united(
     wait_s: float = 0.0,
     mode: CacheMode = CacheMode.BYPASS,
     greedy: bool = False,
+    chance: float = 0.0,
 ) -> Cached:
     """These providers as one; each attempt is recorded."""
 
@@ -66,7 +67,7 @@ def united(
         return Greedy(recorded) if greedy else recorded
 
     providers = {name: wrapped(name, leaf) for name, leaf in leaves.items()}
-    return unite(providers, in_memory(clock), mode, 60, clock, wait_s)
+    return unite(providers, in_memory(clock), mode, 60, clock, wait_s, lambda: chance)
 
 
 def told(call: Call) -> list[tuple[str, str]]:

@@ -11,11 +11,12 @@ import pytest
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.application.books import Account, Books
 from hexgate.application.stream import Ending
-from hexgate.domain.answer import Chunk, RouteChanged, TextDelta, UsageUpdate
+from hexgate.domain.answer import Chunk, Completion, RouteChanged, TextDelta, UsageUpdate
 from hexgate.domain.attempts import Attempt
-from hexgate.domain.call import FallbackMode, Hop
+from hexgate.domain.call import CacheMode, FallbackMode, Hop
 from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import (
+    AllTargetsFailed,
     DeadlineExceeded,
     GatewayError,
     Interrupted,
@@ -33,6 +34,8 @@ from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script
 LATE = TimedOut("silence")
 CUT = Script((TextDelta(0, "one two "),), LATE)  # 8 characters are 2 tokens
 TOLD = Script((TextDelta(0, "one two "), UsageUpdate(Usage(uncached_input=9, output=1))), LATE)
+CONNECTING = TimedOut("no connection")
+CONNECTING.billed = Usage()
 RESTART: dict[str, Any] = {
     "fallback_mode": FallbackMode.RESTART_STREAM,
     "fallback_models": ("fake/n",),
@@ -53,6 +56,25 @@ def hop(name: str, rate: int | None = 1, on: Condition | None = None) -> Hop:
         price=None if rate is None else price(rate),
         rule=None if on is None else rule(on),
     )
+
+
+class SlowCache:
+    """Has nothing, and takes for ever to keep something."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+
+    async def get(self, key: str) -> None:
+        """See CompletionCache."""
+
+    async def set(self, key: str, completion: Completion, ttl_s: float) -> None:
+        """See CompletionCache."""
+        self.entered.set()
+        await asyncio.Event().wait()
+
+    async def purge(self, prefix: str) -> int:
+        """See CompletionCache."""
+        return 0
 
 
 async def account_of(
@@ -148,6 +170,43 @@ async def test_waste_at_an_unknown_price_makes_a_cost_an_estimate(
     account.accepted()
     account.usage = IN
     assert (await account.settle(CallState.SETTLED)).cost == cost
+
+
+@pytest.mark.parametrize(
+    ("failure", "wasted"),
+    [(TimedOut("late"), 7_000), (Overloaded("busy"), 0), (CONNECTING, 0)],
+    ids=["at work", "refused", "never asked"],
+)
+async def test_what_a_slow_target_was_asked_is_wasted_when_another_answers(
+    failure: GatewayError, wasted: int
+) -> None:
+    desk = Desk(FakeProvider(failure, "one two"))
+    receipt = (await desk.complete(desk.request(fallback_models=("fake/n",)))).receipt
+    assert (receipt.cost.total_nanos, receipt.cost.wasted_nanos) == (14_000 + wasted, wasted)
+    assert receipt.cost.estimated is (wasted > 0)
+    assert receipt.usage == Usage(uncached_input=10, output=2)
+
+
+async def test_each_target_that_was_too_slow_is_paid_for_when_none_answers() -> None:
+    desk = Desk(FakeProvider(TimedOut("late")))
+    with pytest.raises(AllTargetsFailed):
+        await desk.complete(desk.request(fallback_models=("fake/n", "fake/o")))
+    row = await desk.settlement()
+    assert row.usage == Usage(uncached_input=7, estimated=True)
+    assert (row.cost.input_nanos, row.cost.wasted_nanos) == (7_000, 14_000)
+
+
+async def test_an_answer_that_is_lost_on_its_way_is_paid_for() -> None:
+    cache = SlowCache()
+    desk = Desk(FakeProvider("one two"), mode=CacheMode.READ_WRITE)
+    desk.complete._provider._cache = cache
+    asking = asyncio.create_task(desk.complete(desk.request()))
+    await cache.entered.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    row = await desk.settlement()
+    assert (row.state, row.usage) == (CallState.CANCELLED, Usage(uncached_input=7, estimated=True))
 
 
 async def test_two_that_were_cut_off_are_charged_for_once_each() -> None:

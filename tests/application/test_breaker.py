@@ -226,6 +226,33 @@ async def test_the_impatience_of_a_caller_is_no_failure() -> None:
     assert stand.vital.failures == 1
 
 
+@pytest.mark.parametrize(
+    ("phase", "status", "own", "counts"),
+    [
+        ("first_token", 0, {}, False),
+        ("first_token", 0, {"first_token_s": 90.0, "attempt_s": 900.0}, True),
+        ("attempt", 0, {"first_token_s": 90.0}, False),
+        ("attempt", 504, {}, True),
+        ("connect", 0, {}, False),
+        ("connect", 0, {"connect_s": 9.0}, True),
+        ("between_tokens", 0, {}, False),
+        ("between_tokens", 0, {"between_tokens_s": 90.0}, True),
+    ],
+)
+async def test_only_a_limit_that_is_the_callers_own_is_impatience(
+    phase: str, status: int, own: dict[str, float], counts: bool
+) -> None:
+    late = TimedOut("late", http_status=status, metadata={"phase": phase})
+    stand = Stand(FakeProvider(late), Settings(failures=1))
+    asked = aimed(options=Options(timeouts=Timeouts(**own)))
+    with pytest.raises(TimedOut):
+        await stand.provider.complete(asked)
+    assert stand.breaker.status("fake/m").state is (
+        BreakerState.OPEN if counts else BreakerState.CLOSED
+    )
+    assert stand.vital.failures == counts
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_what_was_never_sent_costs_neither_an_attempt_nor_tokens(streamed: bool) -> None:
     leaf = FakeProvider(Unsupported("no pictures"))

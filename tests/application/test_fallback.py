@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hexgate.application.policies.walk import reserve
 from hexgate.domain.attempts import Attempts
 from hexgate.domain.call import Hop
 from hexgate.domain.chat import Text
@@ -182,8 +181,8 @@ def test_nothing_is_left_for_those_that_take_over_only_on_what_is_never_repeated
     plain = hops("a/m", "b/m")
     on_timeouts = ruled(rule(Condition.TIMEOUT), "c/m")
     longer = ruled(rule(Condition.CONTEXT_LENGTH, Condition.CONTENT_FILTER), "d/m")
-    path = (*plain, *on_timeouts, *longer)
-    assert [reserve(path[place:]) for place in range(1, 5)] == [1, 1, 0, 0]
+    asked = along((*plain, *on_timeouts, *longer))
+    assert [asked.to(place).spare for place in range(4)] == [1, 1, 0, 0]
 
 
 async def test_nobody_takes_over_when_the_budget_is_used_up() -> None:
@@ -309,66 +308,3 @@ async def test_every_step_is_allowed_and_within_the_budget(
         failed = outcomes[min(len(last.calls), len(outcomes)) - 1]
         assert failed is not None
         assert after.takes_over_on(failed)
-
-
-def resting(clock: FakeClock, *waits: float) -> dict[str, FakeProvider]:
-    """Providers a, b, ... that rest so long, and then serve."""
-    return {
-        name: FakeProvider(CircuitOpen(name, retry_after_s=wait_s), f"by {name}")
-        for name, wait_s in zip("abc", waits, strict=False)
-    }
-
-
-async def test_when_all_rest_the_first_to_be_back_is_waited_for() -> None:
-    clock = FakeClock()
-    asked = aimed("a/m", "b/m", "c/m")
-    provider = united(clock, resting(clock, 8, 3, 5), wait_s=10)
-    going = asyncio.create_task(provider.complete(asked))
-    await clock.until_sleeping(1)
-    clock.advance(3)
-    assert (await going).parts == (Text("by b"),)
-    assert clock.naps == [3]
-
-
-async def test_a_lone_target_that_rests_is_waited_for_too() -> None:
-    clock = FakeClock()
-    going = asyncio.create_task(united(clock, resting(clock, 3), wait_s=3).complete(aimed("a/m")))
-    await clock.until_sleeping(1)
-    clock.advance(3)
-    assert (await going).parts == (Text("by a"),)
-
-
-@pytest.mark.parametrize(
-    ("wait_s", "left_s", "hedged"), [(2.9, 60.0, False), (10.0, 3.0, False), (10.0, 60.0, True)]
-)
-async def test_nobody_waits_longer_than_is_allowed_or_beside_another(
-    wait_s: float, left_s: float, hedged: bool
-) -> None:
-    clock = FakeClock()
-    asked = aimed("a/m", "b/m", deadline=clock.monotonic() + left_s, hedged=hedged)
-    with pytest.raises(AllTargetsFailed) as caught:
-        await united(clock, resting(clock, 3, 4), wait_s=wait_s).complete(asked)
-    assert (caught.value.retry_after_s, clock.naps) == (3, [])
-
-
-async def test_nobody_waits_where_something_else_went_wrong() -> None:
-    clock = FakeClock()
-    leaves = resting(clock, 3) | {"b": FakeProvider(ModelGone("gone"))}
-    with pytest.raises(AllTargetsFailed):
-        await united(clock, leaves, wait_s=10).complete(aimed("a/m", "b/m"))
-    assert clock.naps == []
-
-
-async def test_after_the_wait_there_is_one_try_and_its_failure_is_what_is_told() -> None:
-    clock = FakeClock()
-    busy = Overloaded("busy")
-    leaves = resting(clock, 3, 8)
-    leaves["a"] = FakeProvider(CircuitOpen("a", retry_after_s=3), busy)
-    asked = aimed("a/m", "b/m")
-    going = asyncio.create_task(united(clock, leaves, wait_s=10).complete(asked))
-    await clock.until_sleeping(1)
-    clock.advance(3)
-    with pytest.raises(AllTargetsFailed) as caught:
-        await going
-    assert [one.message for one in caught.value.failures] == ["busy", "b"]
-    assert [len(leaf.calls) for leaf in leaves.values()] == [2, 1]

@@ -26,7 +26,7 @@ from hexgate.domain.errors import (
     GatewayError,
     Overloaded,
     ProviderFailed,
-    RateLimited,
+    ProviderLimited,
 )
 from hexgate.domain.fallback import Rule
 from hexgate.domain.usage import Usage
@@ -202,7 +202,7 @@ async def test_when_the_second_leg_fails_the_first_goes_on() -> None:
     assert now() == 10
 
 
-@pytest.mark.parametrize("error", [BUSY, ContextTooLong("too long"), RateLimited("full")])
+@pytest.mark.parametrize("error", [BUSY, ContextTooLong("too long"), ProviderLimited("full")])
 def test_when_the_first_leg_fails_the_second_goes_on(error: GatewayError) -> None:
     async def story() -> None:
         a, b = SlowProvider(3, error), SlowProvider(5)

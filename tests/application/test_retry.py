@@ -29,6 +29,8 @@ from hexgate.domain.errors import (
     ProviderFailed,
     ProviderLimited,
     QuotaExhausted,
+    RateLimited,
+    TargetDisabled,
     TimedOut,
     Transient,
     Unreachable,
@@ -255,11 +257,16 @@ async def test_a_rule_may_forbid_to_try_the_same_target_again() -> None:
     assert len(leaf.calls) == 2
 
 
-@pytest.mark.parametrize(("spare", "sent"), [(0, 3), (1, 2), (2, 1), (3, 1)])
+@pytest.mark.parametrize(
+    ("names", "left", "sent"),
+    [(("a/m",), 3, 3), (("a/m", "b/m"), 3, 2), (("a/m", "b/m"), 2, 1), (("a/m", "b/m"), 1, 1)],
+)
 @virtual
-async def test_what_is_spared_for_others_is_not_used_up(spare: int, sent: int) -> None:
+async def test_what_is_spared_for_others_is_not_used_up(
+    names: tuple[str, ...], left: int, sent: int
+) -> None:
     clock, leaf = Napping(), FakeProvider(LIMITED)
-    asked = aimed(spare=spare, attempts=Attempts(3))
+    asked = aimed(*names, attempts=Attempts(left))
     await failure(hardened(leaf, clock, rules=RULES), asked)
     assert (len(leaf.calls), len(clock.naps)) == (sent, sent - 1)
 
@@ -282,6 +289,15 @@ async def test_a_breaker_that_opens_meanwhile_does_not_hide_what_opened_it() -> 
     provider = hardened(FakeProvider(CUT_OFF, BUSY), clock, breaker=breaker, rules=RULES)
     assert await failure(provider, aimed()) is BUSY
     assert isinstance(await failure(provider, aimed()), CircuitOpen)
+
+
+@pytest.mark.parametrize("then", [TargetDisabled("off"), RateLimited("ours")])
+@virtual
+async def test_what_was_refused_before_it_was_sent_does_not_hide_what_failed(
+    then: GatewayError,
+) -> None:
+    leaf = FakeProvider(CUT_OFF, BUSY, then)
+    assert await failure(hardened(leaf, Napping(), rules=RULES), aimed()) is BUSY
 
 
 @virtual

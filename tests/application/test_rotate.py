@@ -21,7 +21,9 @@ from tests.application.stacks import ONCE, aimed
 from tests.fakes import FakeClock, FakeProvider, embed_call
 
 
-def hardened(leaf: Provider, clock: FakeClock, *, several_keys: bool = True) -> Provider:
+def hardened(
+    leaf: Provider, clock: FakeClock, *, several_keys: bool = True, vitals: Vitals | None = None
+) -> Provider:
     """A leaf that may have several keys, with every policy on and no retries."""
     return harden(
         leaf,
@@ -29,7 +31,7 @@ def hardened(leaf: Provider, clock: FakeClock, *, several_keys: bool = True) -> 
         limiter=MemoryLimiter({}, clock),
         breaker=Breakers(clock),
         rules=ONCE,
-        vitals=Vitals(clock),
+        vitals=vitals or Vitals(clock),
         clock=clock,
         several_keys=several_keys,
     )
@@ -72,10 +74,15 @@ async def test_what_another_key_does_not_help_is_not_repeated(failure: GatewayEr
     assert len(leaf.calls) == 1
 
 
-@pytest.mark.parametrize(("left", "spare", "made"), [(3, 0, 3), (3, 1, 2), (3, 2, 1), (1, 1, 1)])
-async def test_the_attempts_of_others_are_left_to_them(left: int, spare: int, made: int) -> None:
+@pytest.mark.parametrize(
+    ("left", "names", "made"),
+    [(3, ("a/m",), 3), (3, ("a/m", "b/m"), 2), (2, ("a/m", "b/m"), 1), (1, ("a/m", "b/m"), 1)],
+)
+async def test_the_attempts_of_others_are_left_to_them(
+    left: int, names: tuple[str, ...], made: int
+) -> None:
     leaf = FakeProvider(at_fault())
-    asked = aimed(attempts=Attempts(left), spare=spare)
+    asked = aimed(*names, attempts=Attempts(left))
     with pytest.raises(CredentialRejected):
         await hardened(leaf, FakeClock()).complete(asked)
     assert len(leaf.calls) == len(asked.attempts.done) == made
@@ -86,3 +93,19 @@ async def test_a_provider_without_keys_is_not_asked_twice() -> None:
     with pytest.raises(CredentialRejected):
         await hardened(leaf, FakeClock(), several_keys=False).complete(aimed())
     assert len(leaf.calls) == 1
+
+
+async def test_a_key_at_fault_does_not_count_against_its_target() -> None:
+    clock = FakeClock()
+    vitals = Vitals(clock)
+    leaf = FakeProvider("Hello", at_fault(), "Hello", CredentialRejected("no"))
+    provider = hardened(leaf, clock, vitals=vitals)
+    await provider.complete(aimed())
+    vital = vitals.of("fake", "m")
+    usual_s = vital.latency_s()
+    await provider.complete(aimed())
+    assert (vital.attempts, vital.failures, vital.failure) == (3, 0, "")
+    assert vital.latency_s() == usual_s
+    with pytest.raises(CredentialRejected):
+        await provider.complete(aimed())
+    assert (vital.attempts, vital.failures) == (4, 1)

@@ -11,6 +11,7 @@ from hexgate.domain.errors import (
     InvalidRequest,
     UnknownModel,
 )
+from hexgate.domain.health import TargetState, Wish
 from tests.application.houses import DESK, House, group, rule, targets, turned
 
 
@@ -65,9 +66,17 @@ def test_a_rule_adds_to_the_plan_only_on_what_does_not_lead_there_yet() -> None:
     again = rule("b/2", Condition.CONTEXT_LENGTH)
     failing = rule("b/2", Condition.TIMEOUT)
     hops = House(fallbacks=targets("b/2"), rules=(both, again, failing)).call("a/1").hops
-    assert [hop.model for hop in hops] == ["1", "2", "1", "2"]
+    assert [hop.model for hop in hops] == ["1", "2", "2"]
     on = [hop.rule.on for hop in hops if hop.rule is not None]
-    assert on == [frozenset({Condition.CONTEXT_LENGTH})] * 2
+    assert on == [frozenset({Condition.CONTEXT_LENGTH})]
+
+
+def test_a_rule_for_every_call_leads_nowhere_from_its_own_target() -> None:
+    larger = rule("b/2", Condition.CONTEXT_LENGTH, Condition.CONTENT_FILTER)
+    house = House({"g": group("b/2 a/1")}, rules=(larger,))
+    assert house.order("a/1") == "a/1 b/2"
+    assert house.order("b/2") == "b/2"
+    assert house.order("g") == "b/2 a/1"
 
 
 def test_without_fallback_there_is_only_the_first_that_the_order_gives() -> None:
@@ -172,6 +181,32 @@ def test_the_affinity_key_wins_over_the_session() -> None:
     for n in range(20):
         alone = house.order("g", affinity_key=f"key {n}")
         assert house.order("g", affinity_key=f"key {n}", session_id=f"session {n}") == alone
+
+
+def test_a_session_alone_does_not_undo_the_wish_for_the_fastest() -> None:
+    house = turned(Strategy.WEIGHTED)
+    for name, seconds in (("a/1", 3.0), ("b/2", 1.0), ("c/3", 9.0)):
+        house.vitals.of(*name.split("/")).answered(seconds, house.clock.monotonic())
+    wish = {"objective": Objective.LATENCY}
+    assert {house.order("g", session_id=str(n), **wish) for n in range(20)} == {"b/2 a/1 c/3"}
+    kept = {house.order("g", affinity_key=str(n), **wish)[0] for n in range(20)}
+    assert kept == set("abc")
+
+
+def test_a_session_goes_elsewhere_while_its_target_is_out_and_then_back() -> None:
+    house = turned(Strategy.ROUND_ROBIN)
+    session = {"session_id": "s"}
+    usual = house.order("g", **session).split()
+    house.breaker.trip(usual[0])
+    assert house.order("g", **session).split() == [*usual[1:], usual[0]]
+    house.clock.advance(30)
+    assert house.order("g", **session).split() == usual
+    provider, model = usual[0].split("/")
+    until = house.clock.monotonic() + 5
+    house.vitals.set(provider, model, Wish(state=TargetState.DISABLED, until=until))
+    assert house.order("g", **session).split() == usual[1:]
+    house.clock.advance(5)
+    assert house.order("g", **session).split() == usual
 
 
 def test_what_is_preferred_goes_first_while_it_may_be_used() -> None:

@@ -125,7 +125,9 @@ def test_a_wish_of_a_provider_goes_for_each_of_its_models_until_it_is_taken_back
     assert desk.targets.one("a/known").state is TargetState.ENABLED
 
 
-@pytest.mark.parametrize("name", ["", "fast", "a/", "a/b c", "a/" + "m" * 257, "a/b\n"])
+@pytest.mark.parametrize(
+    "name", ["", "fast", "a/", "a/b c", "a/" + "m" * 257, "a/b\n", "a/gpt-*", "a/**"]
+)
 def test_a_name_of_another_form_is_refused_with_the_form_expected(name: str) -> None:
     desk = Desk()
     with pytest.raises(InvalidRequest, match="expected provider/model") as refused:

@@ -180,11 +180,11 @@ def test_a_wish_ends_by_itself_and_then_all_is_quiet() -> None:
     vitals = Vitals(clock)
     vitals.set("p", ALL, Wish(state=TargetState.DISABLED, until=clock.monotonic() + 5))
     assert not vitals.quiet
-    assert not vitals.available("p")
+    assert not vitals.in_rotation("p")
     clock.advance(4.9)
-    assert not vitals.available("p")
+    assert not vitals.in_rotation("p")
     clock.advance(0.1)
-    assert vitals.available("p")
+    assert vitals.in_rotation("p")
     assert vitals.quiet
     assert list(vitals.seen()) == []
 
@@ -202,15 +202,25 @@ def test_it_is_quiet_only_while_nothing_is_wished_and_no_probe_fails() -> None:
     assert not vitals.quiet
 
 
-def test_a_provider_is_available_while_it_is_in_rotation_and_well() -> None:
+def test_it_is_quiet_again_after_a_wish_of_which_nobody_asks_any_more() -> None:
+    clock = FakeClock()
+    vitals = Vitals(clock)
+    vitals.set("p", "forgotten", Wish(state=TargetState.DISABLED, until=clock.monotonic() + 5))
+    clock.advance(4.9)
+    vitals.expire()
+    assert not vitals.quiet
+    clock.advance(0.1)
+    vitals.expire()
+    assert vitals.quiet
+
+
+def test_a_provider_is_in_rotation_unless_it_is_out_as_a_whole() -> None:
     vitals = Vitals(FakeClock())
     vitals.set("p", "m", DISABLED)
-    assert vitals.available("p")
     vitals.probed("p", healthy=False)
-    assert not vitals.available("p")
-    vitals.probed("p", healthy=True)
+    assert vitals.in_rotation("p")
     vitals.set("p", ALL, DRAINING)
-    assert not vitals.available("p")
+    assert not vitals.in_rotation("p")
 
 
 def test_the_number_of_wishes_is_bounded_and_those_that_ended_do_not_count() -> None:

@@ -186,7 +186,8 @@ def _united(world: World, clock: Clock, stories: dict[str, Told]) -> Cached:
         )
         for name, steps in world.steps.items()
     }
-    return unite(providers, in_memory(clock), CacheMode.BYPASS, 60, clock, world.wait_s)
+    wait_s, chance = world.wait_s, lambda: world.chance
+    return unite(providers, in_memory(clock), CacheMode.BYPASS, 60, clock, wait_s, chance)
 
 
 async def _one(

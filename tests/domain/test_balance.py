@@ -118,6 +118,34 @@ def test_a_session_stays_while_the_turns_and_the_loads_change(strategy: Strategy
     assert {names(ABC, strategy, 0, str(key))[0] for key in range(50)} == set("abc")
 
 
+@pytest.mark.parametrize("strategy", [one for one in Strategy if one in STICKY])
+def test_a_session_stays_together_while_its_target_is_out_and_goes_back_after(
+    strategy: Strategy,
+) -> None:
+    for key in map(str, range(50)):
+        usual = names(ABC, strategy, 0, key)
+        resting = [replace(one, resting=one.target.model == usual[0]) for one in ABC]
+        gone = [one for one in ABC if one.target.model != usual[0]]
+        for turn in range(3):
+            # Who fails, but does not rest yet, is still first: the same one takes over already.
+            assert names(ABC, strategy, turn, key) == usual
+            assert names(resting, strategy, turn, key) == usual[1:] + usual[0]
+            assert names(gone, strategy, turn, key) == usual[1:]
+
+
+@pytest.mark.parametrize("strategy", [one for one in Strategy if one in STICKY])
+def test_when_a_canary_grows_from_nothing_sessions_move_to_it_alone(strategy: Strategy) -> None:
+    moved = Counter[int]()
+    for key in map(str, range(200)):
+        before = names(ABC, strategy, 0, key)[0]
+        grown = [[*ABC, candidate("z", weight=weight)] for weight in (0, 0.1, 1, 10)]
+        firsts = "".join(names(found, strategy, 0, key)[0] for found in grown)
+        stayed = firsts.count(before)
+        assert firsts == before * stayed + "z" * (4 - stayed)
+        moved[stayed] += 1
+    assert set(moved) == {1, 2, 3, 4}
+
+
 @pytest.mark.parametrize("strategy", [Strategy.COST, Strategy.QUALITY])
 def test_a_session_breaks_ties_where_it_does_not_decide(strategy: Strategy) -> None:
     firsts = {key: names(ABC, strategy, 0, key)[0] for key in map(str, range(50))}

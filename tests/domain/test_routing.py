@@ -57,8 +57,23 @@ def test_a_listed_name_goes_to_the_first_provider_that_lists_it() -> None:
     assert names("meta/llama") == ["oai/meta/llama"]
 
 
+def test_what_begins_with_a_provider_goes_there_whoever_lists_such_a_name() -> None:
+    listed = {"oai/gpt-big": ("second",)}
+    assert names("oai/gpt-big", replace(ROUTES, listed=listed)) == ["oai/gpt-big"]
+
+
 def test_a_bare_name_finds_the_first_provider_of_its_vendor() -> None:
     assert names("claude-opus") == ["claude/claude-opus"]
+
+
+def test_of_several_that_serve_a_bare_name_the_default_provider_is_taken() -> None:
+    assert names("claude-opus", replace(ROUTES, default_provider="second")) == [
+        "second/claude-opus"
+    ]
+    assert names("llama", replace(ROUTES, default_provider="oai")) == ["oai/llama"]
+    # Who does not serve it is not asked for it.
+    assert names("claude-opus", replace(ROUTES, default_provider="oai")) == ["claude/claude-opus"]
+    assert names("llama", replace(ROUTES, default_provider="claude")) == ["second/llama"]
 
 
 def test_where_names_are_balanced_a_bare_name_is_everybody_who_serves_it() -> None:
@@ -91,6 +106,28 @@ def test_a_near_miss_is_suggested() -> None:
         names("fats")
     with pytest.raises(UnknownModel, match="did you mean llama"):
         names("llaama")
+
+
+def test_a_provider_that_is_not_there_is_no_part_of_a_models_name() -> None:
+    with pytest.raises(UnknownModel):
+        names("nobody/model", replace(ROUTES, default_provider="oai"))
+
+
+def test_an_unknown_name_is_not_compared_without_end_nor_told_without_end() -> None:
+    compared = 0
+
+    class Name(str):
+        def __len__(self) -> int:
+            nonlocal compared
+            compared += 1
+            return super().__len__()
+
+    many = replace(ROUTES, listed={Name(f"model-{n}"): ("oai",) for n in range(5000)})
+    with pytest.raises(UnknownModel) as caught:
+        names("x" * 100_000, many)
+    assert compared < 1000
+    assert len(caught.value.message) < 1000
+    assert len(caught.value.metadata["model"]) < 1000
 
 
 @pytest.mark.parametrize(

@@ -88,31 +88,8 @@ async def world(
         one = await stack.enter_async_context(Simulator(hang_s=600, drip_s=0.3, pace_s=pace_s))
         other = await stack.enter_async_context(Simulator())
         where = None if place is None else await stack.enter_async_context(found(place))
-        # One that gives several keys has no other.
-        key = {} if first and "api_keys" in first else {"api_key": "sk-0"}
-        providers = {
-            FIRST: {
-                "kind": "openai",
-                "base_url": one.openai_url if where is None else where.url,
-                **key,
-                **(first or {}),
-            },
-            BACKUP: {"kind": "anthropic", "base_url": other.anthropic_url, "api_key": "sk-b"},
-        }
-        wish = Settings.model_validate(
-            {
-                "server": {
-                    "listen": "127.0.0.1:0",
-                    "admin_listen": "127.0.0.1:0",
-                    **sections.get("server", {}),
-                },
-                "providers": providers,
-                "models": {"cards": _PRICES, **sections.get("models", {})},
-                "retry": sections.get("retry", {"attempts": 1}),
-                "routing": sections.get("routing", {}),
-                "ledger": {"backend": "memory"},
-            }
-        )
+        url = one.openai_url if where is None else where.url
+        wish = _settings(url, other.anthropic_url, first or {}, sections)
         ledger = MemoryLedger()
         leaves = await open_leaves(wish, stack)
         gateway = await stack.enter_async_context(serving(wish, leaves, ledger))
@@ -127,6 +104,25 @@ async def world(
             other,
             where,
         )
+
+
+def _settings(url: str, other: str, first: Mapping[str, object], said: Sections) -> Settings:
+    # A provider with several keys has no other.
+    key = {} if "api_keys" in first else {"api_key": "sk-0"}
+    server = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0"}
+    return Settings.model_validate(
+        {
+            "retry": {"attempts": 1},
+            **said,
+            "server": {**server, **said.get("server", {})},
+            "providers": {
+                FIRST: {"kind": "openai", "base_url": url, **key, **first},
+                BACKUP: {"kind": "anthropic", "base_url": other, "api_key": "sk-b"},
+            },
+            "models": {"cards": _PRICES, **said.get("models", {})},
+            "ledger": {"backend": "memory"},
+        }
+    )
 
 
 @asynccontextmanager

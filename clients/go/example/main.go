@@ -1,8 +1,9 @@
 // The example makes one call of each kind and exits 0 only when every step did what it should.
 //
-//	go run ./example 127.0.0.1:50051
+//	go run ./example 127.0.0.1:50051 [127.0.0.1:50052]
 //
-// The address may also come from HEXGATE_ADDRESS, a token from HEXGATE_TOKEN.
+// The address may also come from HEXGATE_ADDRESS, a token from HEXGATE_TOKEN. With the address of the
+// admin port as well, it does what operators do too.
 package main
 
 import (
@@ -49,6 +50,9 @@ func run() error {
 		if err := step(ctx, client); err != nil {
 			return err
 		}
+	}
+	if len(os.Args) > 2 {
+		return operate(ctx, os.Args[2])
 	}
 	return nil
 }

@@ -1,13 +1,15 @@
 /**
  * Makes one call of each kind and exits 0 only when every step did what it should.
  *
- *     node dist/example.js 127.0.0.1:50051
+ *     node dist/example.js 127.0.0.1:50051 [127.0.0.1:50052]
  *
- * The address may also come from HEXGATE_ADDRESS, a token from HEXGATE_TOKEN.
+ * The address may also come from HEXGATE_ADDRESS, a token from HEXGATE_TOKEN. With the address of the
+ * admin port as well, it does what operators do too.
  */
 
-import { Code } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
 import { createHexgate, explain, type Hexgate } from "./index.js";
+import { AdminService, TargetState } from "./gen/hexgate/v1/admin_service_pb.js";
 import { FinishReason } from "./gen/hexgate/v1/completion_service_pb.js";
 import { type Message, Role } from "./gen/hexgate/v1/content_pb.js";
 import { EmbedPurpose } from "./gen/hexgate/v1/embedding_service_pb.js";
@@ -123,11 +125,33 @@ async function cancelled(client: Completions): Promise<void> {
   console.log("cancel: the stream ended as cancelled");
 }
 
-const hexgate = createHexgate({
-  address: process.argv[2] ?? process.env["HEXGATE_ADDRESS"] ?? "127.0.0.1:50051",
-  token: process.env["HEXGATE_TOKEN"],
-  plaintextToken: true, // the example talks to a gateway on the same machine
-});
+/** On the admin port: takes a target out of rotation and back, and asks where a call would go. */
+async function operate({ transport }: Hexgate): Promise<void> {
+  const client = createClient(AdminService, transport);
+  const target = "sim/spare";
+  await client.setTargetState({ target, state: TargetState.DRAINING, ttl: { seconds: 60n }, reason: "an example" });
+  const { targets } = await client.listTargets({});
+  const spare = targets.find((one) => one.target === target);
+  check(
+    spare?.state === TargetState.DRAINING && spare.enableTime !== undefined,
+    `admin: ${target} is not draining for a while`,
+  );
+  const { status } = await client.setTargetState({ target, state: TargetState.ENABLED });
+  check(status?.state === TargetState.ENABLED, `admin: ${target} is not back`);
+  const { candidates } = await client.explainRoute({ spec: ask("sim/sim-echo", "Hello, gateway!") });
+  check(candidates.length > 0, "admin: a call would go nowhere");
+  const { keys } = await client.listProviderKeys({});
+  console.log(`admin: ${targets.length} targets, ${keys.length} keys, a call would go to ${candidates[0]?.target}`);
+}
+
+const connect = (address: string) =>
+  createHexgate({
+    address,
+    token: process.env["HEXGATE_TOKEN"],
+    plaintextToken: true, // the example talks to a gateway on the same machine
+  });
+const hexgate = connect(process.argv[2] ?? process.env["HEXGATE_ADDRESS"] ?? "127.0.0.1:50051");
+const admin = process.argv[3] === undefined ? undefined : connect(process.argv[3]);
 try {
   for (const step of [unary, stream, tools]) {
     await step(hexgate.completions);
@@ -136,9 +160,13 @@ try {
   for (const step of [errors, cancelled]) {
     await step(hexgate.completions);
   }
+  if (admin !== undefined) {
+    await operate(admin);
+  }
 } catch (error) {
   console.error("failed:", explain(error).reason, error);
   process.exitCode = 1;
 } finally {
   hexgate.close();
+  admin?.close();
 }

@@ -136,7 +136,7 @@ class WiredProvider:
         try:
             responses = await together(send, requests)
         except GatewayError as failure:
-            failure.billed = _used(self._embeddings, answered)
+            failure.billed = _used(self._embeddings, answered) or failure.billed
             raise
         answer = self._embeddings.vectors(responses)
         found, expected = len(answer.vectors), len(call.spec.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hexgate.application.policies.around import Around, C, W
-from hexgate.application.policies.tail import Tailed
+from hexgate.application.policies.tail import tailed
 from hexgate.application.vitals import Vitals
 from hexgate.domain.answer import Finished
 from hexgate.domain.call import Call, ChatCall
@@ -69,7 +69,7 @@ class Guarded(Around):
                 self._vitals.broke(self._provider, call.model, how.reason)
             self._judge(call, permit, verdict(how, call))
 
-        return Tailed(stream, ended)
+        return tailed(stream, ended)
 
     def _refuse_disabled(self, call: Call) -> None:
         if self._vitals.wish(self._provider, call.model).state is TargetState.DISABLED:
@@ -91,8 +91,21 @@ class Guarded(Around):
 
 
 def impatient(how: object, call: Call) -> bool:
-    """Whether it ended by a time limit of the caller's own: that says nothing about the target."""
-    return isinstance(how, TimedOut) and call.options.timeouts is not None
+    """Whether it ended by a time limit of the caller's own: that says nothing about the target.
+
+    A limit that is longer than the gateway's is none, and what a provider reports is its own.
+    """
+    own, limits = call.options.timeouts, call.timeouts
+    if own is None or not isinstance(how, TimedOut) or how.http_status:
+        return False
+    match how.metadata.get("phase"):
+        case "connect":
+            return own.connect_s <= limits.connect_s
+        case "between_tokens":
+            return own.between_tokens_s <= limits.between_tokens_s
+        case _:
+            # Before an answer in one piece, its first byte and all of it have the same limit.
+            return own.first_token_s <= limits.first_token_s or own.attempt_s <= limits.attempt_s
 
 
 def verdict(how: Finished | BaseException | None, call: Call) -> Outcome:

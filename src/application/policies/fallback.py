@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Mapping
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from hexgate.application.policies import filtered
@@ -14,7 +15,7 @@ from hexgate.domain.answer import Completion
 from hexgate.domain.call import Call, ChatCall, EmbedCall, FallbackMode
 from hexgate.domain.conditions import Condition
 from hexgate.domain.embed import Embedded
-from hexgate.domain.errors import CircuitOpen
+from hexgate.domain.errors import GatewayError
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider, Stream
 
@@ -26,9 +27,13 @@ class Fallback:
     """
 
     def __init__(
-        self, providers: Mapping[str, Provider], clock: Clock, wait_s: float = 0.0
+        self,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        wait_s: float = 0.0,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._ground = Ground(providers=providers, clock=clock, wait_s=wait_s)
+        self._ground = Ground(providers=providers, clock=clock, chance=chance, wait_s=wait_s)
 
     def complete(self, call: ChatCall) -> Coroutine[Any, Any, Completion]:
         """See Provider. Raises AllTargetsFailed when several targets failed, else the one error."""
@@ -46,14 +51,13 @@ class Fallback:
         return self._first(call, _embed, None)
 
     async def _first(self, call: C, way: Way[C, T], look: Look[T] | None) -> T:
-        hop = call.hops[call.hop]
-        if len(call.hops) > 1 or hop.rule is not None:
+        if look is not None:
             return await Walk(self._ground, call, way, look).first()
         try:
-            return await way(self._ground.providers[hop.provider], call)
-        except CircuitOpen as failure:
-            resting = failure
-        return await Walk(self._ground, call, way, look).on(resting)
+            return await way(self._ground.providers[call.hops[call.hop].provider], call)
+        except GatewayError as error:
+            failure = error
+        return await Walk(self._ground, call, way, look).on(failure)
 
     async def _restarting(self, call: ChatCall, look: Look[Stream] | None) -> Stream:
         walk = Walk(self._ground, call, _open, look)

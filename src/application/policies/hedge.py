@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Generic, TypeAlias
 
@@ -12,16 +12,13 @@ from hexgate.domain.answer import Completion
 from hexgate.domain.call import ChatCall, EmbedCall
 from hexgate.domain.conditions import Condition
 from hexgate.domain.embed import Embedded
-from hexgate.domain.errors import DeadlineExceeded, GatewayError
-from hexgate.domain.usage import Usage
+from hexgate.domain.errors import GatewayError
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider, Stream
 
 Go: TypeAlias = Callable[[C], Coroutine[Any, Any, T]]
 
 _CANCELLED = "CANCELLED"
-# How attempts end that their provider may have gone on with.
-_CUT_OFF = (_CANCELLED, DeadlineExceeded.reason)
 
 
 class Hedged:
@@ -83,9 +80,8 @@ class _Race(Generic[C, T]):
             await self._call_off(not hedged)
         except BaseException:
             await self._call_off(*self._legs)
-            self._estimate()
             raise
-        self._estimate()
+        self._share(hedged)
         self._put_last(hedged)
         return answer
 
@@ -93,9 +89,9 @@ class _Race(Generic[C, T]):
         """The second leg, after its wait; None where it could not help any more."""
         call, clock = self._call, self._clock
         await clock.sleep(call.hedge_after_s)
+        place = call.following(Condition.TIMEOUT)
         if clock.monotonic() >= call.deadline or not (attempts := call.attempts.lend()).left:
             return None
-        place = call.following(Condition.TIMEOUT)
         aimed = call if place is None else call.to(place)
         self._hedge = replace(aimed, hedged=True, attempts=attempts)
         return await self._go(self._hedge)
@@ -109,7 +105,6 @@ class _Race(Generic[C, T]):
             for hedged, leg in self._legs.items():
                 answer = _answer(leg)
                 if answer is not None:
-                    self._share(hedged)
                     return hedged, answer
             for hedged, leg in self._legs.items():
                 if leg in ended and not isinstance(_failure(leg), GatewayError | None):
@@ -132,7 +127,10 @@ class _Race(Generic[C, T]):
         """Cancel these legs and see them end. A cancellation that comes meanwhile is raised after
         that, so that nothing stays behind.
         """
-        ending = asyncio.create_task(self._ended(which))
+        legs = {hedged: self._legs.pop(hedged) for hedged in which}
+        for leg in legs.values():
+            leg.cancel()  # at once: it must not begin an attempt that is no longer its own
+        ending = asyncio.create_task(self._ended(legs))
         cancelled = None
         while not ending.done():
             try:
@@ -143,10 +141,7 @@ class _Race(Generic[C, T]):
         if cancelled is not None:
             raise cancelled
 
-    async def _ended(self, which: Iterable[bool]) -> None:
-        legs = {hedged: self._legs.pop(hedged) for hedged in tuple(which)}
-        for leg in legs.values():
-            leg.cancel()
+    async def _ended(self, legs: Mapping[bool, asyncio.Task[T | None]]) -> None:
         if legs:
             await asyncio.wait(legs.values())
         for hedged, leg in legs.items():
@@ -158,8 +153,6 @@ class _Race(Generic[C, T]):
 
     async def _drop(self, hedged: bool, answer: T) -> None:
         """Both answered at once: this one is not for the caller, but it may have to be paid."""
-        done = self._call.attempts.done
-        place = self._answered(hedged)
         usage = None
         if isinstance(answer, Completion | Embedded):
             usage = answer.usage
@@ -168,30 +161,15 @@ class _Race(Generic[C, T]):
                 await answer.aclose()
             except Exception as error:
                 _report(error)
-        if place is not None:
-            done[place] = replace(done[place], failure=_CANCELLED, billed=usage)
-
-    def _estimate(self) -> None:
-        """What was cut off has been charged for the input, most likely."""
-        done = self._call.attempts.done
-        usage = Usage(uncached_input=self._call.input_tokens, estimated=True)
-        for place, one in enumerate(done):
-            if self._hedge is not None and one.failure in _CUT_OFF and one.billed is None:
-                done[place] = replace(one, billed=usage)
+        call = self._call
+        call.attempts.broke(_CANCELLED, usage or call.presumed, hedged=hedged)
 
     def _put_last(self, hedged: bool) -> None:
         """The attempt that answered is the last, whatever the other leg noted since."""
-        done = self._call.attempts.done
-        place = self._answered(hedged)
+        attempts = self._call.attempts
+        place = attempts.answering(hedged=hedged)
         if place is not None:
-            done.append(done.pop(place))
-
-    def _answered(self, hedged: bool) -> int | None:
-        """The place of this leg's attempt that answered; None where an answer was no attempt."""
-        for place, one in enumerate(self._call.attempts.done):
-            if one.hedged is hedged and not one.failure:
-                return place
-        return None
+            attempts.done.append(attempts.done.pop(place))
 
 
 def _answer(leg: asyncio.Task[T | None]) -> T | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hexgate.application.policies.around import Around, C, W
-from hexgate.application.policies.tail import Tailed
+from hexgate.application.policies.tail import tailed
 from hexgate.domain.answer import Finished
 from hexgate.domain.call import Call, ChatCall
 from hexgate.domain.errors import GatewayError
@@ -51,7 +51,7 @@ class Limited(Around):
             usage = how.usage if isinstance(how, Finished) else None
             await lease.settle(_tokens(usage, call))
 
-        return Tailed(stream, ended)
+        return tailed(stream, ended)
 
     async def _acquire(self, call: Call) -> Lease:
         wait_s = call.options.max_queue_wait_s

@@ -11,7 +11,8 @@ from hexgate.domain.answer import Completion
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.call import Call
 from hexgate.domain.embed import Embedded
-from hexgate.domain.errors import GatewayError, Unserved
+from hexgate.domain.errors import DeadlineExceeded, GatewayError, TimedOut, Unserved
+from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
@@ -38,51 +39,65 @@ class Recorded(Around):
                 raise
             now = self._clock.monotonic()
             vital = self._vitals.of(self._provider, call.model)
-            if isinstance(error, Unserved) and not impatient(error, call):
+            # With another key ready, what is wrong with one says nothing of the target.
+            if isinstance(error, Unserved) and not (error.other_key or impatient(error, call)):
                 vital.failed(error.reason, now - started, now)
             else:
                 vital.left(now - started, now)
-            self._note(call, now - started, error)
+            self._note_failure(call, now - started, error)
             raise
         now = self._clock.monotonic()
         vital = self._vitals.of(self._provider, call.model)
         vital.answered(now - started, now, streamed=not isinstance(answer, _WHOLE))
-        self._note(call, now - started, None, answer.request_id)
+        self._note(call, now - started, answer.request_id, 200)
         return answer
 
-    def _note(
-        self, call: Call, duration_s: float, error: BaseException | None, request_id: str = ""
-    ) -> None:
+    def _note_failure(self, call: Call, duration_s: float, error: BaseException) -> None:
+        request_id, status = "", 0
         if isinstance(error, Unserved):
-            request_id = error.request_id
+            request_id, status = error.request_id, error.http_status
+        failure, billed = _reason(error), _billed(error, call)
+        self._note(call, duration_s, request_id, status, failure=failure, billed=billed)
+
+    def _note(
+        self,
+        call: Call,
+        duration_s: float,
+        request_id: str,
+        status: int,
+        *,
+        failure: str = "",
+        billed: Usage | None = None,
+    ) -> None:
         call.attempts.done.append(
             Attempt(
                 provider=self._provider,
                 model=call.model,
-                failure=_reason(error),
-                http_status=_status(error),
+                failure=failure,
+                http_status=status,
                 duration_s=duration_s,
                 request_id=request_id,
                 hedged=call.hedged,
                 hop=call.hop,
-                billed=error.billed if isinstance(error, GatewayError) else None,
+                billed=billed,
             )
         )
 
 
 _WHOLE = (Completion, Embedded)
+_NOTHING = Usage()
 
 
-def _reason(error: BaseException | None) -> str:
-    if error is None:
-        return ""
+def _billed(error: BaseException, call: Call) -> Usage | None:
+    """What the provider says, else, where it may have been at work when we left, the input."""
+    known = error.billed if isinstance(error, GatewayError) else None
+    cut_off = not isinstance(error, Exception) or isinstance(error, DeadlineExceeded | TimedOut)
+    # What is known of an attempt that was cut off is a part of it, unless nothing was sent.
+    return call.presumed if cut_off and known != _NOTHING else known
+
+
+def _reason(error: BaseException) -> str:
     if isinstance(error, GatewayError):
         return error.reason
     # What is no Exception is a cancellation: the caller left, or its time was up.
     return "INTERNAL" if isinstance(error, Exception) else "CANCELLED"
-
-
-def _status(error: BaseException | None) -> int:
-    if error is None:
-        return 200
-    return error.http_status if isinstance(error, Unserved) else 0

@@ -14,7 +14,7 @@ from hexgate.application.policies.allowance import Allowance
 from hexgate.application.policies.around import Around, C, T
 from hexgate.domain.call import Call
 from hexgate.domain.conditions import Condition
-from hexgate.domain.errors import CircuitOpen, Transient
+from hexgate.domain.errors import GatewayError, Transient
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
@@ -108,8 +108,11 @@ class Retried(Around):
         )
         try:
             return await retrying(after_first, call)
-        except CircuitOpen:
-            # It opened while we waited. What made it open is what the caller should know.
+        except GatewayError as error:
+            if error.sent:
+                raise
+            # Its breaker opened while we waited, an operator disabled it, our own limit is reached:
+            # what it did before is what the caller should know.
             raise course.last from None
 
 

@@ -12,12 +12,23 @@ from hexgate.ports.provider import Stream
 Ended = Callable[[Finished | BaseException | None], Awaitable[None]]
 
 
-class Tailed:
-    """Passes chunks through. `ended` runs after the last one, after an error, or on close."""
+def tailed(stream: Stream, ended: Ended) -> Tailed:
+    """A stream that tells `ended` after its last chunk, after an error, or on close.
 
-    def __init__(self, inner: Stream, ended: Ended) -> None:
+    One that tells somebody already tells both, the first one first: each chunk passes once.
+    """
+    if not isinstance(stream, Tailed):
+        stream = Tailed(stream)
+    stream.told.append(ended)
+    return stream
+
+
+class Tailed:
+    """Passes chunks through. Whoever is in `told` is told of the end, once, whatever others do."""
+
+    def __init__(self, inner: Stream) -> None:
         self._inner = inner
-        self._ended: Ended | None = ended
+        self.told: list[Ended] = []
 
     @property
     def request_id(self) -> str:
@@ -49,6 +60,9 @@ class Tailed:
             await self._end(None)
 
     async def _end(self, how: Finished | BaseException | None) -> None:
-        ended, self._ended = self._ended, None
-        if ended is not None:
-            await ended(how)
+        if self.told:
+            ended = self.told.pop(0)
+            try:
+                await ended(how)
+            finally:
+                await self._end(how)

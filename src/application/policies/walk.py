@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, NoReturn, TypeAlias
 
@@ -19,33 +19,27 @@ from hexgate.domain.errors import (
     Rejected,
     Transient,
 )
-from hexgate.domain.fallback import FAILING, Rule
-from hexgate.domain.usage import Usage
+from hexgate.domain.fallback import Rule
 from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 
 Way: TypeAlias = Callable[[Provider, C], Awaitable[T]]
 
 _NAMED = 4  # failures that the message for all of them names
+# A wait for a target to be back is longer by up to this share of it, so that not all come at once.
+_SPREAD = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What every call walks on. `wait_s` is how long one waits for the first of its targets to be
-    back when all of them rest.
+    """What every call walks on. `wait_s` is how long one waits, in all, for the first of its
+    targets to be back when all of them rest.
     """
 
     providers: Mapping[str, Provider]
     clock: Clock
-    wait_s: float = 0.0
-
-
-def reserve(later: Iterable[Hop]) -> int:
-    """How many attempts a target leaves to those after it: 1, or 0.
-
-    Those that take over only on what is never tried again at the same target need none.
-    """
-    return int(any(hop.rule is None or hop.rule.on & FAILING for hop in later))
+    chance: Callable[[], float]
+    wait_s: float
 
 
 class Walk(Generic[C, T]):
@@ -61,7 +55,8 @@ class Walk(Generic[C, T]):
         self._way: Way[C, T] = way
         self._look: Look[T] | None = look
         self._failures: dict[int, GatewayError] = {}  # by place
-        self._waited = False
+        self._back: dict[int, float] = {}  # when those that rest are back, monotonic
+        self._until: float | None = None  # it waits for them no longer, once it has begun to
         self._kept: tuple[T, Attempt | None] | None = None
 
     @property
@@ -85,7 +80,7 @@ class Walk(Generic[C, T]):
         With `stay` it is itself tried again where the failure is Transient and no other takes over.
         """
         while True:
-            self._failures[self.call.hop] = failure
+            self._note(failure)
             place = await self._next(failure, stay=stay)
             if place is None:
                 break
@@ -106,99 +101,83 @@ class Walk(Generic[C, T]):
         call, hop = self.call, self.hop
         if call.hedged:
             self.call = replace(call, hedged=False)  # what follows runs alone
-        broken = call.attempts.broke(call.hop, failure.reason)
+        broken = call.attempts.broke(failure.reason, hedged=call.hedged)
         return broken or Attempt(
             provider=hop.provider, model=hop.model, failure=failure.reason, hop=call.hop
         )
 
     async def _go(self, place: int) -> T:
-        self.call = call = self.call.to(place, self._spare(place))
+        self.call = call = self.call.to(place)
         answer: T = await self._way(self._ground.providers[self.hop.provider], call)
         if self._look is not None:
             seen = await self._look(answer)
-            if seen.filtered and self._following(Condition.CONTENT_FILTER) is not None:
+            if seen.filtered and call.following(Condition.CONTENT_FILTER) is not None:
                 self._keep(seen)
                 raise _filtered(self.hop)
             answer = seen.answer
-        self._kept, self._waited = None, False
+        self._kept = None
         return answer
+
+    def _note(self, failure: GatewayError) -> None:
+        place = self.call.hop
+        self._failures[place] = failure
+        self._back.pop(place, None)
+        if isinstance(failure, CircuitOpen) and failure.retry_after_s:
+            self._back[place] = self._ground.clock.monotonic() + failure.retry_after_s
 
     async def _next(self, failure: GatewayError, *, stay: bool) -> int | None:
         """Where to go, once it is time to; None is nowhere."""
         call, clock = self.call, self._ground.clock
         condition = failure.condition
-        if condition is None or self._waited or clock.monotonic() >= call.deadline:
+        if condition is None or clock.monotonic() >= call.deadline:
             return None
-        place = self._following(condition)
+        place = call.following(condition)
         if place is None:
-            again = stay and isinstance(failure, Transient)
-            if again and call.attempts.left > self._floor(self.hop.rule):
+            if stay and isinstance(failure, Transient) and call.affords(call.hop):
                 return call.hop
             return await self._first_back()
-        return place if await self._enter(call.hops[place].rule) else None
+        delay_s = self._delay_s(call.hops[place].rule)
+        if delay_s > 0:
+            if not self._in_time(delay_s):
+                return None
+            await clock.sleep(delay_s)
+        # Another leg may have taken the last meanwhile.
+        return place if call.affords(place) else None
 
-    def _following(self, condition: Condition) -> int | None:
-        call = self.call
-        spent: set[int] = set()
-        while (place := call.following(condition, spent)) is not None:
-            if call.attempts.left > self._floor(call.hops[place].rule):
-                break
-            spent.add(place)
-        return place
-
-    def _spare(self, place: int) -> int:
-        """What the target at that place leaves: to all after it, and to those of its own rule."""
-        rule, later = self.call.hops[place].rule, self.call.hops[place + 1 :]
-        if rule is None or rule.max_attempts is None:
-            return reserve(later)
-        own = [hop for hop in later if _same(hop.rule, rule)]
-        return max(reserve(later), self._floor(rule) + reserve(own))
-
-    def _floor(self, rule: Rule | None) -> int:
-        """What the targets of a rule have to leave of the budget."""
-        if rule is None or rule.max_attempts is None:
-            return 0
-        hops, attempts = self.call.hops, self.call.attempts
-        made = sum(_same(hops[one.hop].rule, rule) for one in attempts.done)
-        return attempts.left - min(attempts.left, max(0, rule.max_attempts - made))
-
-    async def _enter(self, rule: Rule | None) -> bool:
-        """Wait as a rule says before the first of its targets; False where there is no time."""
-        hops = self.call.hops
+    def _delay_s(self, rule: Rule | None) -> float:
+        """What is waited before the first target of a rule."""
         if rule is None or rule.delay_s <= 0:
-            return True
-        if any(_same(hops[place].rule, rule) for place in self._failures):
-            return True
-        if not self._in_time(rule.delay_s):
-            return False
-        await self._ground.clock.sleep(rule.delay_s)
-        return self.call.attempts.left > 0  # another leg may have taken the last
+            return 0.0
+        tried = (self.call.hops[place].rule for place in self._failures)
+        entered = any(other is not None and other.same(rule) for other in tried)
+        return 0.0 if entered else rule.delay_s
 
     async def _first_back(self) -> int | None:
         """Where nothing but resting targets was met: the one that is back first, once it is.
 
-        A leg that runs beside another does not wait for that.
+        It may rest again by then, or let only a few others through: then it is waited for again.
+        A leg that runs beside another does not wait.
         """
-        resting = [
-            (failure.retry_after_s, place)
-            for place, failure in self._failures.items()
-            if isinstance(failure, CircuitOpen) and failure.retry_after_s is not None
-        ]
-        if len(resting) < len(self._failures) or self.call.hedged:
+        if len(self._back) < len(self._failures) or self.call.hedged:
             return None
-        wait_s, place = min(resting)
-        if wait_s > self._ground.wait_s or not self._in_time(wait_s):
+        ground = self._ground
+        now = ground.clock.monotonic()
+        if self._until is None:
+            self._until = min(now + ground.wait_s, self.call.deadline)
+        place = min(self._back, key=self._back.__getitem__)
+        wait_s, left_s = self._back[place] - now, self._until - now
+        if wait_s > left_s or not self._in_time(wait_s):
             return None
-        self._waited = True
-        await self._ground.clock.sleep(wait_s)
-        return place
+        await ground.clock.sleep(min(wait_s * (1 + ground.chance() * _SPREAD), left_s))
+        return place if self.call.affords(place) else None
 
     def _in_time(self, wait_s: float) -> bool:
         return self._ground.clock.monotonic() + wait_s < self.call.deadline
 
     def _keep(self, seen: Seen[T]) -> None:
-        usage = seen.usage or Usage(uncached_input=self.call.input_tokens, estimated=True)
-        attempt = self.call.attempts.broke(self.call.hop, ContentFiltered.reason, usage)
+        usage = seen.usage or self.call.presumed
+        hedged = self.call.hedged
+        attempt = self.call.attempts.broke(ContentFiltered.reason, usage, hedged=hedged)
         if self._kept is None:
             self._kept = (seen.answer, attempt)
 
@@ -219,11 +198,6 @@ class Walk(Generic[C, T]):
         raise AllTargetsFailed(
             f"every target failed: {targets}{more}", every, metadata={"targets": targets + more}
         ) from ExceptionGroup("targets", every)
-
-
-def _same(one: Rule | None, other: Rule) -> bool:
-    """Whether they are one rule as configured: it may be narrowed for one target or the other."""
-    return one is not None and replace(one, on=other.on) == other
 
 
 def _filtered(hop: Hop) -> ContentFiltered:

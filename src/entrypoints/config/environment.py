@@ -18,6 +18,7 @@ from hexgate.entrypoints.config.balancing import BALANCE, CHEAPEST, HOW, STRATEG
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import Place
 from hexgate.entrypoints.config.variables import Variables
+from hexgate.entrypoints.fields import apart
 from hexgate.entrypoints.kinds import KINDS
 
 OLLAMA = "http://localhost:11434"
@@ -211,8 +212,8 @@ class _Composer:
         key = READ[name][:2]
         provider = self._document.find(key)
         single = provider.pop("api_key", None) if isinstance(provider, dict) else None
-        keys = [single if isinstance(single, str) else "", *map(str.strip, value.split(","))]
-        pool: list[Tree] = list(dict.fromkeys(filter(None, keys)))
+        first = [single] if isinstance(single, str) else []
+        pool: list[Tree] = list(dict.fromkeys([*first, *apart(value)]))
         self._put(name, pool)
         if not pool:
             place = self._variables.place(name)

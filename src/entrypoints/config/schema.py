@@ -41,7 +41,7 @@ def resolved(node: Node) -> Node:
     """The node itself, behind a reference and without the choice of null.
 
     Of several forms the fullest is taken: a number, a list or a section rather than text, a section
-    rather than a list; but of a key and where to find it, the key.
+    rather than a list; but of one key and where to find it, the key.
     """
     if "$ref" in node:
         return {**schema()["$defs"][node["$ref"].rpartition("/")[2]], **_said(node)}
@@ -50,7 +50,8 @@ def resolved(node: Node) -> Node:
     choices: Sequence[Node] = [choice for choice in node["anyOf"] if choice.get("type") != "null"]
     full = [choice for choice in choices if choice.get("type") != "string"]
     secret = any(choice.get("writeOnly") for choice in choices)
-    fullest = choices[0] if secret or not full else full[-1]
+    several = choices[-1].get("type") == "array"
+    fullest = full[-1] if full and (several or not secret) else choices[0]
     return {**resolved(fullest), **_said(node)}
 
 
@@ -58,8 +59,9 @@ def phrase(node: Node) -> str:
     """What a node accepts, in a few words."""
     full = resolved(node)
     short: Node = next((c for c in node.get("anyOf", ()) if c.get("type") == "string"), {})
-    if full.get("type") in ("array", "object") and ("pattern" in short or "enum" in short):
-        return f"{PATTERNS.get(short.get('pattern', ''), 'one of them')}, or {_phrase(full)}"
+    if full.get("type") in ("array", "object") and short:
+        one = "one of them" if "enum" in short else _phrase(short)
+        return f"{one}, or {_phrase(full)}"
     return _phrase(full)
 
 

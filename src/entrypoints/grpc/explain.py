@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hexgate.application.explain import Considered, Explain
 from hexgate.application.requests import ChatRequest
-from hexgate.domain.health import BreakerState
 from hexgate.entrypoints.grpc import parse, render, wishes
 from hexgate.entrypoints.grpc.boundary import Scope
 from hexgate.entrypoints.grpc.completion import TENANT
+from hexgate.entrypoints.grpc.targets import BREAKERS
 from hexgate.v1 import admin_service_pb2 as pb
 from hexgate.v1 import error_pb2
 
 _NONE = error_pb2.ERROR_REASON_UNSPECIFIED
-
-_BREAKERS: Mapping[BreakerState, pb.BreakerState.ValueType] = {
-    BreakerState.CLOSED: pb.BREAKER_STATE_CLOSED,
-    BreakerState.HALF_OPEN: pb.BREAKER_STATE_HALF_OPEN,
-    BreakerState.OPEN: pb.BREAKER_STATE_OPEN,
-}
 
 
 class ExplainMethods:
@@ -60,7 +52,7 @@ def _candidate(one: Considered) -> pb.RouteCandidate:
         price_unknown=one.cost_nanos is None,
         explanation=one.why,
         rejection=_NONE if refusal is None else render.reason(refusal.reason),
-        breaker=_BREAKERS[one.breaker.state],
+        breaker=BREAKERS[one.breaker.state],
         limits=[
             pb.LimitStatus(dimension=left.dimension, limit=left.limit, remaining=left.remaining)
             for left in one.limits

@@ -137,11 +137,8 @@ def started(
 def event(sequence: int, chunk: Chunk) -> completion_service_pb2.StreamCompleteResponse:
     """One chunk as an event. `Finished` has a rendering of its own."""
     match chunk:
-        case TextDelta(index, text, logprobs):
-            delta = _pb.TextDelta(part_index=index, text=text)
-            if logprobs:
-                delta.logprobs.extend(_logprobs(logprobs))
-            return _pb.StreamCompleteResponse(sequence=sequence, text=delta)
+        case TextDelta():
+            return _pb.StreamCompleteResponse(sequence=sequence, text=_text(chunk))
         case ReasoningDelta(index, text):
             thought = _pb.ReasoningDelta(part_index=index, text=text)
             return _pb.StreamCompleteResponse(sequence=sequence, reasoning=thought)
@@ -151,11 +148,8 @@ def event(sequence: int, chunk: Chunk) -> completion_service_pb2.StreamCompleteR
         case ToolCallDelta(index, fragment):
             more = _pb.ToolCallDelta(part_index=index, arguments_json_fragment=fragment)
             return _pb.StreamCompleteResponse(sequence=sequence, tool_call=more)
-        case PartFinished(index, whole):
-            # Text is not said twice: its deltas were whole.
-            said = None if isinstance(whole, Text) else part(whole)
-            done = _pb.PartFinished(part_index=index, part=said)
-            return _pb.StreamCompleteResponse(sequence=sequence, part_finished=done)
+        case PartFinished():
+            return _pb.StreamCompleteResponse(sequence=sequence, part_finished=_done(chunk))
         case UsageUpdate(used):
             update = _pb.UsageUpdate(usage=usage(used))
             return _pb.StreamCompleteResponse(sequence=sequence, usage=update)
@@ -165,6 +159,19 @@ def event(sequence: int, chunk: Chunk) -> completion_service_pb2.StreamCompleteR
             return _pb.StreamCompleteResponse(sequence=sequence, route_changed=_moved(chunk))
         case Finished():
             raise ValueError("the end of a stream carries a receipt: use finished()")
+
+
+def _text(delta: TextDelta) -> completion_service_pb2.TextDelta:
+    proto = _pb.TextDelta(part_index=delta.index, text=delta.text)
+    if delta.logprobs:
+        proto.logprobs.extend(_logprobs(delta.logprobs))
+    return proto
+
+
+def _done(end: PartFinished) -> completion_service_pb2.PartFinished:
+    # Text is not said twice: its deltas were whole.
+    said = None if isinstance(end.part, Text) else part(end.part)
+    return _pb.PartFinished(part_index=end.index, part=said)
 
 
 def _moved(change: RouteChanged) -> completion_service_pb2.RouteChanged:

@@ -22,7 +22,7 @@ MAX_TTL_S = 366 * 86_400.0
 
 _STATES = {pb.TargetState.Value(f"TARGET_STATE_{one.name}"): one for one in TargetState}
 _STATE_OF = {one: value for value, one in _STATES.items()}
-_BREAKER_OF = {one: pb.BreakerState.Value(f"BREAKER_STATE_{one.name}") for one in BreakerState}
+BREAKERS = {one: pb.BreakerState.Value(f"BREAKER_STATE_{one.name}") for one in BreakerState}
 
 
 class TargetMethods:
@@ -80,7 +80,7 @@ def status(health: TargetHealth, now: float) -> pb.TargetStatus:
         failure_count=health.failures,
     )
     if health.breaker is not None:
-        proto.breaker = _BREAKER_OF[health.breaker.state]
+        proto.breaker = BREAKERS[health.breaker.state]
         proto.failure_ratio = health.breaker.failure_ratio
         if health.breaker.rest_s:
             render.stamp(now + health.breaker.rest_s, proto.retry_time)

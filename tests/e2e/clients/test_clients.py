@@ -25,10 +25,13 @@ def ask(model: str) -> str:
     return json.dumps({"spec": {"model": model, "messages": [message]}})
 
 
-def check(done: subprocess.CompletedProcess[str]) -> None:
+STEPS = ["unary", "stream", "tools", "tools", "embed", "errors", "errors", "cancel"]
+
+
+def check(done: subprocess.CompletedProcess[str], *more: str) -> None:
     """An example tells of every step, in order."""
     steps = [line.split(":")[0] for line in done.stdout.splitlines()]
-    assert steps == ["unary", "stream", "tools", "tools", "embed", "errors", "errors", "cancel"]
+    assert steps == [*STEPS, *more]
     assert "embed: 2 vectors of 64 numbers" in done.stdout
     assert "MODEL_NOT_FOUND" in done.stdout
     assert "PROVIDER_RATE_LIMITED, retry after" in done.stdout
@@ -36,7 +39,9 @@ def check(done: subprocess.CompletedProcess[str]) -> None:
 
 class TestGo:
     def test_the_example_makes_every_kind_of_call(self, go_example: Path, gateway: Gateway) -> None:
-        check(run(go_example, gateway.address))
+        done = run(go_example, gateway.address, gateway.admin_address)
+        check(done, "admin")
+        assert "a call would go to sim/sim-echo" in done.stdout
 
     def test_the_package_passes_its_own_checks(self, go: str) -> None:
         run(go, "vet", "./...", cwd=CLIENTS / "go", within_s=BUILD_S)
@@ -47,7 +52,10 @@ class TestTypeScript:
     def test_the_example_makes_every_kind_of_call(
         self, node: str, typescript: Path, gateway: Gateway
     ) -> None:
-        check(run(node, typescript / "dist" / "example.js", gateway.address))
+        example = typescript / "dist" / "example.js"
+        done = run(node, example, gateway.address, gateway.admin_address)
+        check(done, "admin")
+        assert "a call would go to sim/sim-echo" in done.stdout
 
     def test_the_package_passes_its_own_tests(self, node: str, typescript: Path) -> None:
         run(node, "--test", "--test-timeout=20000", typescript / "dist" / "hexgate.test.js")

@@ -162,7 +162,7 @@ PLACES = (
     "providers: {{o: {{kind: openai, api_key: *{0}}}}}",
     "providers: {{o: {{kind: openai, api_key: !{0} x}}}}",
     "providers: {{o: {{kind: openai, api_key: {0}: {0}}}}}",
-    "providers: {{o: {{kind: openai, api_keys: {0}}}}}",
+    "providers: {{o: {{kind: openai, api_keys: '{0},{0}'}}}}",
     "providers: {{o: {{kind: openai, api_keys: [{0}, {0}]}}}}",
     "providers: {{o: {{kind: openai, api_keys: ['{0} x', {{env: {0}}}, {{{0}: x}}]}}}}",
     "providers: {{o: {{kind: openai, fallbacks: [a b], api_keys: [[{0}]]}}}}",

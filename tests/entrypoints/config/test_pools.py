@@ -28,6 +28,13 @@ def test_each_key_may_come_from_a_variable_or_a_file(from_text: Load, tmp_path: 
     assert keys_of(settings) == ["sk-text", "sk-env", "sk-file", "sk-expanded"]
 
 
+@pytest.mark.parametrize("keys", ["'${KEYS}'", "{env: KEYS}", "{file: keys}", "'sk-a,sk-b'"])
+def test_all_of_them_may_come_from_one_place(from_text: Load, tmp_path: Path, keys: str) -> None:
+    (tmp_path / "keys").write_text("sk-a\nsk-b\n")
+    settings = from_text(POOL.format(keys), {"KEYS": " sk-a, sk-b,"})
+    assert keys_of(settings) == ["sk-a", "sk-b"]
+
+
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
@@ -38,9 +45,14 @@ def test_each_key_may_come_from_a_variable_or_a_file(from_text: Load, tmp_path: 
         ("[sk-oops, 'sk oops']", "[1]: found text, expected at most 8192 visible ASCII"),
         ("[sk-oops, [sk-oops]]", "[1]: found a list, expected text"),
         ("[sk-oops, sk-b, sk-oops]", ": found a list, expected each key once"),
-        ("sk-oops", ": found text, expected a list of 0 to 100"),
+        ("'sk-a, sk oops'", ": found text, expected at most 8192 visible ASCII"),
+        ("'sk-oops,sk-oops'", ": found text, expected each key once"),
+        ("{env: MY_KEYS}", ": the environment variable MY_KEYS is not set; set it"),
         ("{sk-oops: 1}", ": found a mapping, expected text, {env: NAME} or {file: path}"),
-        (f"[{', '.join(f'sk-oops{n}' for n in range(101))}]", ": found a list, expected a list of"),
+        (
+            f"[{', '.join(f'sk-oops{n}' for n in range(101))}]",
+            ": found a list, expected text, or a",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_by_its_place_without_the_key(

@@ -11,20 +11,25 @@ from typing import Any
 import grpc
 import pytest
 from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
 from hexgate.adapters.ledger.memory import MemoryLedger
+from hexgate.application.vitals import Vitals
 from hexgate.domain.call import Timeouts
 from hexgate.domain.errors import Overloaded, Unreachable
+from hexgate.domain.health import TargetState, Wish
+from hexgate.entrypoints.grpc.availability import Availability
 from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.server import Gateway, serving
 from hexgate.entrypoints.settings import Settings
 from hexgate.v1 import admin_service_pb2 as pb
 from hexgate.v1.admin_service_pb2_grpc import AdminServiceStub
+from hexgate.v1.completion_service_pb2 import CompleteRequest
+from hexgate.v1.completion_service_pb2_grpc import CompletionServiceStub
 from tests.entrypoints.grpc.calls import refused
-from tests.entrypoints.grpc.conftest import Serve, whole
-from tests.fakes import FakeProvider
+from tests.entrypoints.grpc.conftest import Serve, spec, whole
+from tests.fakes import FakeClock, FakeProvider
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -127,8 +132,30 @@ async def test_a_provider_that_fails_its_checks_is_told_and_so_is_its_recovery()
         await watching.until("provider/a", SERVING)
 
 
-async def test_services_that_need_a_provider_stop_when_all_are_out_and_come_back() -> None:
-    patients = Patient(), Patient()
+async def test_services_that_need_a_provider_stop_when_all_are_taken_out_and_come_back() -> None:
+    async with (
+        hospital(Patient(), Patient()) as gateway,
+        public(gateway) as channel,
+        admin(gateway) as also,
+    ):
+        await wished(also, "a/*", pb.TARGET_STATE_DISABLED)
+        await Watching(also).until("provider/a", NOT_SERVING)
+        assert await Watching(channel).state(WORKING[0]) == SERVING
+        await wished(also, "b/*", pb.TARGET_STATE_DISABLED)
+        for watching in (Watching(channel), Watching(also)):
+            for name in WORKING:
+                await watching.until(name, NOT_SERVING)
+            for name in OTHERS:
+                assert await watching.state(name) == SERVING
+        await wished(also, "b/*", pb.TARGET_STATE_ENABLED)
+        for watching in (Watching(channel), Watching(also)):
+            for name in WORKING:
+                await watching.until(name, SERVING)
+        assert await Watching(also).state("provider/a") == NOT_SERVING
+
+
+async def test_checks_that_fail_everywhere_stop_no_service_because_calls_are_still_tried() -> None:
+    patients = Patient("one"), Patient()
     for patient in patients:
         patient.ill = True
     async with (
@@ -136,16 +163,13 @@ async def test_services_that_need_a_provider_stop_when_all_are_out_and_come_back
         public(gateway) as channel,
         admin(gateway) as also,
     ):
+        for name in ("provider/a", "provider/b"):
+            await Watching(also).until(name, NOT_SERVING)
         for watching in (Watching(channel), Watching(also)):
-            for name in WORKING:
-                await watching.until(name, NOT_SERVING)
-            for name in OTHERS:
+            for name in (*WORKING, *OTHERS):
                 assert await watching.state(name) == SERVING
-        patients[1].ill = False
-        for watching in (Watching(channel), Watching(also)):
-            for name in WORKING:
-                await watching.until(name, SERVING)
-        assert await Watching(also).state("provider/a") == NOT_SERVING
+        request = CompleteRequest(spec=spec(model="a/m"))
+        assert await CompletionServiceStub(channel).Complete(request, timeout=10)
 
 
 @pytest.mark.parametrize("state", [pb.TARGET_STATE_DISABLED, pb.TARGET_STATE_DRAINING])
@@ -161,6 +185,17 @@ async def test_what_an_operator_took_out_of_rotation_is_out(
         await wished(channel, "a/*", pb.TARGET_STATE_ENABLED)
         await watching.until(WORKING[0], SERVING)
         assert await watching.state("provider/a") == SERVING
+
+
+async def test_each_update_forgets_the_wishes_whose_time_is_over() -> None:
+    clock = FakeClock()
+    vitals = Vitals(clock)
+    told = Availability(vitals, ("a",), health.aio.HealthServicer(), health.aio.HealthServicer())
+    until = clock.monotonic() + 5
+    vitals.set("a", "never-asked-for", Wish(state=TargetState.DISABLED, until=until))
+    clock.advance(5)
+    await told.update()
+    assert vitals.quiet
 
 
 async def test_checks_are_made_only_where_they_are_configured() -> None:
@@ -185,11 +220,13 @@ async def test_nothing_is_checked_any_more_and_nobody_comes_back_once_it_drains(
         stream = health_pb2_grpc.HealthStub(channel).Watch(
             health_pb2.HealthCheckRequest(service="provider/a")
         )
+        first = await stream.read()
+        assert isinstance(first, health_pb2.HealthCheckResponse)
         told = asyncio.create_task(collected(stream))
         await gateway.drain()
         checks = len(patient.checks)
         assert all(task.done() for task in gateway.about_providers)
-        assert (await told)[-1] == NOT_SERVING
+        assert [first.status, *await told][-1] == NOT_SERVING
     assert len(patient.checks) == checks
 
 
