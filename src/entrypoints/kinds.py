@@ -77,7 +77,8 @@ class Provider(Section):
     fallbacks: tuple[ModelName, ...] = Field(
         default=(),
         max_length=16,
-        description="Models of this provider, tried in order after any of its models that fails.",
+        description="Models of this provider, tried in order when one of its models fails at which "
+        "a call began.",
     )
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

@@ -141,7 +141,7 @@ class GetServerInfoResponse(_message.Message):
     config_revision: _builtins.str
     """Hash of the active configuration."""
     active_call_count: _builtins.int
-    """Calls in flight."""
+    """Calls in flight that are no streams, this one included."""
     active_stream_count: _builtins.int
     """Streams in flight."""
     @_builtins.property
@@ -247,7 +247,7 @@ class TargetStatus(_message.Message):
     target: _builtins.str
     """Stable identifier: `provider/model`, or `provider/*` for the provider itself."""
     state: Global___TargetState.ValueType
-    """Operator's wish."""
+    """Operator's wish: the stricter of the target's own and its provider's."""
     breaker: Global___BreakerState.ValueType
     """Circuit breaker."""
     active_call_count: _builtins.int
@@ -257,7 +257,7 @@ class TargetStatus(_message.Message):
     last_failure: _error_pb2.ErrorReason.ValueType
     """Most recent failure."""
     unhealthy: _builtins.bool
-    """Fails the active probes of its provider; tried only when nothing else is left."""
+    """Its provider fails the active probes; tried after the others of its list."""
     reason: _builtins.str
     """The operator's reason."""
     attempt_count: _builtins.int
@@ -317,14 +317,14 @@ class SetTargetStateRequest(_message.Message):
     TTL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """See TargetStatus.target. A state of `provider/*` goes for each of its models."""
+    """See TargetStatus.target; no other patterns. A state of `provider/*` goes for each of its models."""
     state: Global___TargetState.ValueType
     """The wish. ENABLED takes back the wish for this very name."""
     reason: _builtins.str
     """For the audit log."""
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """Return to ENABLED after this long. Unset means never."""
+        """Return to ENABLED after this long. Unset means never; ENABLED ignores it."""
 
     def __init__(
         self,
@@ -411,7 +411,8 @@ class ExplainRouteResponse(_message.Message):
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouteCandidate]:
         """Eligible targets in the order they would be tried. The first is the one that is called; where
-        its breaker is open or its limits are used up, the next that is ready.
+        its breaker is open, or its limits or keys are used up, the next that is ready and takes over
+        on that. A target may be there twice, once by a rule.
         """
 
     @_builtins.property

@@ -984,7 +984,7 @@ class RoutingPolicy(_message.Message):
     """Upper bound on provider attempts, the first included. Unset uses the policy's."""
     affinity_key: _builtins.str
     """Requests with equal keys prefer the same target, which keeps provider prompt caches warm. Empty
-    uses Attribution.session_id. At most 256 characters.
+    uses Attribution.session_id, but not with ROUTING_OBJECTIVE_LATENCY. At most 256 characters.
     """
     @_builtins.property
     def allowed_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

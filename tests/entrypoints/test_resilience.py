@@ -178,7 +178,7 @@ def test_weights_need_a_strategy_that_looks_at_them() -> None:
     assert wrong(models={"aliases": {"c": shares}}) == [
         (
             "models.aliases.c",
-            "strategy: weighted, for by strategy order weights mean nothing",
+            "strategy: weighted or least_loaded, for by order weights mean nothing",
         )
     ]
     aliases = {"c": {"targets": shares, "strategy": "cost"}}

@@ -18,7 +18,7 @@ def describe_routing(settings: Settings) -> Iterator[str]:
         if wish.fallbacks:
             yield f"fallbacks of {provider}: {', then '.join(wish.fallbacks)}"
     if models.fallbacks:
-        yield f"fallbacks: {', then '.join(models.fallbacks)}"
+        yield f"fallbacks of what is no alias: {', then '.join(models.fallbacks)}"
     for rule in routing.fallback:
         yield ", ".join(_rule(rule))
     yield from _retry(settings.retry, settings.max_attempts)
@@ -34,8 +34,9 @@ def _alias(alias: Alias, default: str) -> Iterator[str]:
         tried = sorted(alias.targets, key=lambda member: member.weight == 0)
         yield ", then ".join(member.target for member in tried)
     else:
-        shares = " or ".join(f"{member.target} ({member.weight:g})" for member in alias.targets)
-        yield f"by {strategy} {shares}"
+        plain = all(member.weight == 1 for member in alias.targets)
+        shares = (one.target + ("" if plain else f" ({one.weight:g})") for one in alias.targets)
+        yield f"{' or '.join(shares)}, by strategy {strategy}"
     if alias.hedge_after_s is not None:
         yield _hedge(alias.hedge_after_s)
 

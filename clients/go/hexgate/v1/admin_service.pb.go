@@ -244,7 +244,7 @@ type GetServerInfoResponse struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Optional behaviour compiled in or switched on, so clients can adapt without version checks.
 	Features []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
-	// Calls in flight.
+	// Calls in flight that are no streams, this one included.
 	ActiveCallCount int32 `protobuf:"varint,5,opt,name=active_call_count,json=activeCallCount,proto3" json:"active_call_count,omitempty"`
 	// Streams in flight.
 	ActiveStreamCount int32 `protobuf:"varint,6,opt,name=active_stream_count,json=activeStreamCount,proto3" json:"active_stream_count,omitempty"`
@@ -439,7 +439,7 @@ type TargetStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable identifier: `provider/model`, or `provider/*` for the provider itself.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// Operator's wish.
+	// Operator's wish: the stricter of the target's own and its provider's.
 	State TargetState `protobuf:"varint,2,opt,name=state,proto3,enum=hexgate.v1.TargetState" json:"state,omitempty"`
 	// Circuit breaker.
 	Breaker BreakerState `protobuf:"varint,3,opt,name=breaker,proto3,enum=hexgate.v1.BreakerState" json:"breaker,omitempty"`
@@ -455,7 +455,7 @@ type TargetStatus struct {
 	LastFailure ErrorReason `protobuf:"varint,8,opt,name=last_failure,json=lastFailure,proto3,enum=hexgate.v1.ErrorReason" json:"last_failure,omitempty"`
 	// Peak-sensitive moving average of how long calls wait for their first output, failures included.
 	Latency *durationpb.Duration `protobuf:"bytes,9,opt,name=latency,proto3" json:"latency,omitempty"`
-	// Fails the active probes of its provider; tried only when nothing else is left.
+	// Its provider fails the active probes; tried after the others of its list.
 	Unhealthy bool `protobuf:"varint,10,opt,name=unhealthy,proto3" json:"unhealthy,omitempty"`
 	// When a wish with a ttl ends.
 	EnableTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=enable_time,json=enableTime,proto3" json:"enable_time,omitempty"`
@@ -600,11 +600,11 @@ func (x *TargetStatus) GetFailureCount() int64 {
 // Request of SetTargetState.
 type SetTargetStateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// See TargetStatus.target. A state of `provider/*` goes for each of its models.
+	// See TargetStatus.target; no other patterns. A state of `provider/*` goes for each of its models.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// The wish. ENABLED takes back the wish for this very name.
 	State TargetState `protobuf:"varint,2,opt,name=state,proto3,enum=hexgate.v1.TargetState" json:"state,omitempty"`
-	// Return to ENABLED after this long. Unset means never.
+	// Return to ENABLED after this long. Unset means never; ENABLED ignores it.
 	Ttl *durationpb.Duration `protobuf:"bytes,3,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// For the audit log.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -784,7 +784,8 @@ func (x *ExplainRouteRequest) GetTenant() string {
 type ExplainRouteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Eligible targets in the order they would be tried. The first is the one that is called; where
-	// its breaker is open or its limits are used up, the next that is ready.
+	// its breaker is open, or its limits or keys are used up, the next that is ready and takes over
+	// on that. A target may be there twice, once by a rule.
 	Candidates []*RouteCandidate `protobuf:"bytes,1,rep,name=candidates,proto3" json:"candidates,omitempty"`
 	// Targets ruled out.
 	Rejected      []*RouteCandidate `protobuf:"bytes,2,rep,name=rejected,proto3" json:"rejected,omitempty"`

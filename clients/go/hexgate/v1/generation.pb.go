@@ -1781,7 +1781,7 @@ type RoutingPolicy struct {
 	// Upper bound on provider attempts, the first included. Unset uses the policy's.
 	MaxAttempts *int32 `protobuf:"varint,8,opt,name=max_attempts,json=maxAttempts,proto3,oneof" json:"max_attempts,omitempty"`
 	// Requests with equal keys prefer the same target, which keeps provider prompt caches warm. Empty
-	// uses Attribution.session_id. At most 256 characters.
+	// uses Attribution.session_id, but not with ROUTING_OBJECTIVE_LATENCY. At most 256 characters.
 	AffinityKey string `protobuf:"bytes,9,opt,name=affinity_key,json=affinityKey,proto3" json:"affinity_key,omitempty"`
 	// Start a second attempt when the first has produced nothing for this long, and keep the faster
 	// one, unary and streaming. Both may be billed: bounds on money have to hold for the two together,

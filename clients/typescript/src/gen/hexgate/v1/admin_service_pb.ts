@@ -70,7 +70,7 @@ export type GetServerInfoResponse = Message<"hexgate.v1.GetServerInfoResponse"> 
   features: string[];
 
   /**
-   * Calls in flight.
+   * Calls in flight that are no streams, this one included.
    *
    * @generated from field: int32 active_call_count = 5;
    */
@@ -161,7 +161,7 @@ export type TargetStatus = Message<"hexgate.v1.TargetStatus"> & {
   target: string;
 
   /**
-   * Operator's wish.
+   * Operator's wish: the stricter of the target's own and its provider's.
    *
    * @generated from field: hexgate.v1.TargetState state = 2;
    */
@@ -217,7 +217,7 @@ export type TargetStatus = Message<"hexgate.v1.TargetStatus"> & {
   latency?: Duration | undefined;
 
   /**
-   * Fails the active probes of its provider; tried only when nothing else is left.
+   * Its provider fails the active probes; tried after the others of its list.
    *
    * @generated from field: bool unhealthy = 10;
    */
@@ -266,7 +266,7 @@ export const TargetStatusSchema: GenMessage<TargetStatus> = /*@__PURE__*/
  */
 export type SetTargetStateRequest = Message<"hexgate.v1.SetTargetStateRequest"> & {
   /**
-   * See TargetStatus.target. A state of `provider/*` goes for each of its models.
+   * See TargetStatus.target; no other patterns. A state of `provider/*` goes for each of its models.
    *
    * @generated from field: string target = 1;
    */
@@ -280,7 +280,7 @@ export type SetTargetStateRequest = Message<"hexgate.v1.SetTargetStateRequest"> 
   state: TargetState;
 
   /**
-   * Return to ENABLED after this long. Unset means never.
+   * Return to ENABLED after this long. Unset means never; ENABLED ignores it.
    *
    * @generated from field: google.protobuf.Duration ttl = 3;
    */
@@ -365,7 +365,8 @@ export const ExplainRouteRequestSchema: GenMessage<ExplainRouteRequest> = /*@__P
 export type ExplainRouteResponse = Message<"hexgate.v1.ExplainRouteResponse"> & {
   /**
    * Eligible targets in the order they would be tried. The first is the one that is called; where
-   * its breaker is open or its limits are used up, the next that is ready.
+   * its breaker is open, or its limits or keys are used up, the next that is ready and takes over
+   * on that. A target may be there twice, once by a rule.
    *
    * @generated from field: repeated hexgate.v1.RouteCandidate candidates = 1;
    */

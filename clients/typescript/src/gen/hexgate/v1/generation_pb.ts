@@ -777,7 +777,7 @@ export type RoutingPolicy = Message<"hexgate.v1.RoutingPolicy"> & {
 
   /**
    * Requests with equal keys prefer the same target, which keeps provider prompt caches warm. Empty
-   * uses Attribution.session_id. At most 256 characters.
+   * uses Attribution.session_id, but not with ROUTING_OBJECTIVE_LATENCY. At most 256 characters.
    *
    * @generated from field: string affinity_key = 9;
    */
