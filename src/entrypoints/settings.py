@@ -288,8 +288,9 @@ class Settings(Section):
             orders.append(((*key, "strategy"), alias.strategy))
             shares = any(member.weight not in (0, 1) for member in alias.targets)
             if shares and strategy not in ("weighted", "least_loaded"):
-                yield key, (
-                    f"strategy: weighted or least_loaded, for by {strategy} weights mean nothing"
+                yield (
+                    key,
+                    (f"strategy: weighted or least_loaded, for by {strategy} weights mean nothing"),
                 )
         if not any(card.quality for card in self.models.cards.values()):
             for key, wish in orders:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,10 @@ from hexgate.domain.call import CacheMode, Call, ChatCall, FallbackMode, Hop, Op
 from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import Transient
 from hexgate.domain.fallback import Rule
+from hexgate.ports.clock import Clock
 from hexgate.ports.provider import Provider
 from tests.application.stacks import hops
-from tests.fakes import FakeClock, FakeProvider, call
+from tests.fakes import FakeProvider, call
 
 RESTART = Options(fallback_mode=FallbackMode.RESTART_STREAM)
 
@@ -52,8 +53,8 @@ def along(path: tuple[Hop, ...], **overrides: Any) -> ChatCall:
 
 
 def united(
-    clock: FakeClock,
-    leaves: dict[str, FakeProvider],
+    clock: Clock,
+    leaves: Mapping[str, FakeProvider],
     *,
     wait_s: float = 0.0,
     mode: CacheMode = CacheMode.BYPASS,

@@ -17,6 +17,7 @@ from hexgate.domain.call import CacheMode, FallbackMode, Hop
 from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import (
     AllTargetsFailed,
+    BadResponse,
     DeadlineExceeded,
     GatewayError,
     Interrupted,
@@ -194,6 +195,17 @@ async def test_each_target_that_was_too_slow_is_paid_for_when_none_answers() -> 
     row = await desk.settlement()
     assert row.usage == Usage(uncached_input=7, estimated=True)
     assert (row.cost.input_nanos, row.cost.wasted_nanos) == (7_000, 14_000)
+
+
+async def test_what_a_provider_says_of_an_answer_without_sense_is_what_the_call_used() -> None:
+    odd = BadResponse("nonsense")
+    odd.billed = Usage(uncached_input=9, output=3)
+    desk = Desk(FakeProvider(odd))
+    with pytest.raises(BadResponse):
+        await desk.complete(desk.request())
+    row = await desk.settlement()
+    assert row.usage == Usage(uncached_input=9, output=3, estimated=True)
+    assert (row.cost.total_nanos, row.cost.wasted_nanos) == (15_000, 0)
 
 
 async def test_an_answer_that_is_lost_on_its_way_is_paid_for() -> None:

@@ -47,7 +47,8 @@ from hexgate.domain.errors import (
 )
 from tests.application.paths import RESTART, along, rule, ruled, told, united
 from tests.application.stacks import aimed, drain, hardened, hops
-from tests.fakes import FakeClock, FakeProvider, Script, script
+from tests.fakes import FakeClock, FakeProvider, Script, SlowProvider, script
+from tests.virtual import LoopClock, virtual
 
 LATE = TimedOut("silence")
 CUT = Script(script("one two three").chunks[:2], LATE)
@@ -280,6 +281,14 @@ async def test_what_ran_beside_another_begins_again_alone() -> None:
     asked = asking("a/m", "b/m", hedged=True)
     await drain(united(FakeClock(), leaves), asked)
     assert [one.hedged for one in asked.attempts.done] == [True, False]
+
+
+@virtual
+async def test_what_won_against_another_may_begin_again_with_what_that_one_left() -> None:
+    asked = asking("a/m", hedge_after_s=2.0, attempts=Attempts(3))
+    chunks = await drain(united(LoopClock(), {"a": SlowProvider(3, CUT, WHOLE)}), asked)
+    assert sketch(chunks)[2:] == ["PROVIDER_TIMEOUT -> a/m", "four", "five", "."]
+    assert told(asked) == [("a", "CANCELLED"), ("a", "PROVIDER_TIMEOUT"), ("a", "")]
 
 
 async def test_a_stream_is_known_by_the_request_that_serves_it_now() -> None:

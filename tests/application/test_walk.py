@@ -10,10 +10,12 @@ import pytest
 
 from hexgate.adapters.breaker.pybreaker import Breakers, Settings
 from hexgate.application.policies.fallback import Fallback
+from hexgate.domain.attempts import Attempts
 from hexgate.domain.chat import Text
+from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import AllTargetsFailed, CircuitOpen, ModelGone, Overloaded
-from tests.application.paths import united
-from tests.application.stacks import aimed, hardened
+from tests.application.paths import along, rule, ruled, united
+from tests.application.stacks import aimed, hardened, hops
 from tests.fakes import FakeClock, FakeProvider, SlowProvider
 from tests.virtual import LoopClock, virtual
 
@@ -127,6 +129,22 @@ async def test_who_rests_still_or_again_is_waited_for_again_as_long_as_is_allowe
     assert clock.naps == [3, 4]
     assert caught.value.retry_after_s == 4
     assert [len(leaf.calls) for leaf in leaves.values()] == [3, 3]
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+async def test_a_wait_after_which_the_budget_is_used_up_leads_nowhere(delayed: bool) -> None:
+    clock = FakeClock()
+    rests = CircuitOpen("a", retry_after_s=3)
+    slow = ruled(rule(Condition.UNAVAILABLE, delay_s=3.0), "b/m")
+    leaves = {"a": FakeProvider(rests), "b": FakeProvider()}
+    asked = along((*hops("a/m"), *(slow if delayed else ())), attempts=Attempts(1))
+    going = asyncio.create_task(united(clock, leaves, wait_s=5).complete(asked))
+    await clock.until_sleeping(1)
+    asked.attempts.take()  # as another leg does
+    clock.advance(3)
+    with pytest.raises(CircuitOpen):
+        await going
+    assert (len(leaves["a"].calls), leaves["b"].calls) == (1, [])
 
 
 @pytest.mark.parametrize(

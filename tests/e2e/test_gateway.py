@@ -20,7 +20,7 @@ from hexgate.client import dial, explain
 from hexgate.v1 import completion_service_pb2 as pb
 from hexgate.v1 import generation_pb2
 from hexgate.v1.completion_service_pb2_grpc import CompletionServiceStub
-from tests.e2e.conftest import Gateway
+from tests.e2e.conftest import Gateway, serving
 from tests.entrypoints.grpc.conftest import streamed, whole
 
 ROOT = Path(__file__).parents[2]
@@ -172,8 +172,8 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 
 def test_every_command_of_the_readme_exists(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
-    for command in ("serve", "chat", "check-config"):
-        assert f".venv/bin/hexgate {command}" in readme
+    for command in ("serve", "chat", "check-config", "check-providers", "simulate"):
+        assert f"hexgate {command}" in readme
         assert hexgate(command, "--help", folder=tmp_path).returncode == 0
 
 
@@ -190,6 +190,11 @@ async def test_a_prompt_of_megabytes_reaches_the_provider(gateway: Gateway) -> N
 
 
 def test_the_example_of_the_readme_is_a_good_configuration(tmp_path: Path) -> None:
-    example = str(ROOT / "examples" / "hexgate.yaml")
+    example = ROOT / "examples" / "hexgate.yaml"
     keys = {"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "sk-y"}
-    assert hexgate("check-config", example, folder=tmp_path, **keys).returncode == 0
+    assert hexgate("check-config", str(example), folder=tmp_path, **keys).returncode == 0
+    unchecked = tmp_path / "unchecked.yaml"  # nothing shall leave this machine
+    unchecked.write_text(example.read_text().replace("  interval_s: ", "  # interval_s: "))
+    with serving(tmp_path, "--config", str(unchecked), **keys) as gateway:
+        asked = ("chat", "sim/sim-echo", "Hello there", "--address", gateway.address)
+        assert hexgate(*asked, folder=tmp_path).stdout == "Hello there\n"

@@ -21,7 +21,7 @@ ADDRESSES = {
     "localhost:50051": (completion_service_pb2, embedding_service_pb2),
     "localhost:50052": (admin_service_pb2,),
 }
-KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_KEY_A", "OPENAI_KEY_B")
+KEYS = ("OPENAI_API_KEY", "OPENAI_API_KEYS", "ANTHROPIC_API_KEY", "OPENAI_KEY_A", "OPENAI_KEY_B")
 PROVIDERS = """\
 providers:
   openai: {kind: openai, api_key: k}

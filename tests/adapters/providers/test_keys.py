@@ -232,6 +232,24 @@ async def test_what_was_made_is_closed_when_another_key_cannot_be_used(vendor: V
     assert await ask(ring, 2) == ["sk-a", "sk-a"]
 
 
+async def test_a_replacement_that_is_cancelled_changes_nothing_and_holds_up_no_other(
+    vendor: Vendor,
+) -> None:
+    ring = await vendor.ring("sk-a")
+    first = asyncio.create_task(ring.replace(["sk-b", "sk-c"]))
+    await asyncio.sleep(0)
+    other = asyncio.create_task(ring.replace(["sk-a", "sk-d"]))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert sorted(vendor.closed) == ["sk-b", "sk-c"]
+    await other
+    assert shown(ring) == [hash_prefix("sk-a"), hash_prefix("sk-d")]
+    await ring.aclose()
+    assert sorted(vendor.closed) == ["sk-a", "sk-b", "sk-c", "sk-d"]
+
+
 async def test_replacements_at_the_same_time_happen_one_after_the_other(vendor: Vendor) -> None:
     ring = await vendor.ring("sk-a")
     await asyncio.gather(ring.replace(["sk-a", "sk-b"]), ring.replace(["sk-b", "sk-c"]))

@@ -115,7 +115,7 @@ def test_the_description_says_what_would_be_used_and_no_key() -> None:
     assert "-secret" not in text
     for part in (
         "routing: strategy order, a second attempt after 8 s",
-        "alias trial: by weighted openai/gpt-5-mini (95) or openai/gpt-5-nano (5), "
+        "alias trial: openai/gpt-5-mini (95) or openai/gpt-5-nano (5), by strategy weighted, "
         "no second attempt beside a first",
         "fallbacks of openai: gpt-4.1-mini",
         "fallback of openai/* on rate_limit, unavailable, overloaded, timeout, error: "
@@ -136,7 +136,7 @@ def test_the_description_says_what_would_be_used_and_no_key() -> None:
         "provider sim: kind simulator, seed 7, 20 ms per token, 0 of the calls fail",
         "models: default fast",
         "alias best: anthropic/claude-sonnet-4-5, then openai/gpt-5",
-        "fallbacks: local/mistral:7b",
+        "fallbacks of what is no alias: local/mistral:7b",
         "card lab/qwen3-32b: context_tokens, max_output_tokens, price",
         "ledger: sqlite hexgate.db",
         "spend: at most 0.50 USD per request",

@@ -89,7 +89,7 @@ def test_a_wrong_target_is_one_line_with_its_place_however_it_is_written(
         ("[sim/x, ~]", "a[1]: found nothing, expected provider/model, or a mapping"),
         (
             "[{target: sim/x, weight: 2}, sim/y]",
-            "a: found a list, expected strategy: weighted, for by strategy order weights",
+            "a: found a list, expected strategy: weighted or least_loaded, for by order",
         ),
     ],
 )
