@@ -48,7 +48,7 @@ def hedged(**leaves: FakeProvider) -> Hedged:
     clock = LoopClock()
     vitals = Vitals(clock)
     recorded = {name: Recorded(leaf, name, vitals, clock) for name, leaf in leaves.items()}
-    return Hedged(Fallback(recorded, clock), clock)
+    return Hedged(Fallback(recorded, clock, 0.0, lambda: 0.0), clock)
 
 
 def slow(*names: str, **overrides: Any) -> ChatCall:

@@ -113,7 +113,7 @@ async def told(story: Story) -> None:
         options=Options(fallback_mode=FallbackMode.BEFORE_OUTPUT, max_queue_wait_s=2.0),
         timeouts=Timeouts(attempt_s=5.0, first_token_s=5.0),
     )
-    provider = Hedged(Fallback(hardened, clock), clock)
+    provider = Hedged(Fallback(hardened, clock, 0.0, lambda: 0.0), clock)
     answer = await outcome(provider, asked, story)
     assert clock.monotonic() <= DEADLINE + sum(story.last_s)
     assert [one.at_work for one in leaves.values()] == [0, 0, 0]

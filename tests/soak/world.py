@@ -132,7 +132,9 @@ class World:
             breaker=self.breakers,
             vitals=self.vitals,
         )
-        provider = unite(hardened, in_memory(clock), CacheMode.BYPASS, 60, clock)
+        provider = unite(
+            hardened, in_memory(clock), CacheMode.BYPASS, 60, clock, chance=dice.random
+        )
         books = Books(self.ledger, clock, self.observer)
         self._complete = Complete(prepare, provider, books, clock)
         self._stream = StreamComplete(prepare, provider, books, clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -30,8 +29,8 @@ class Fallback:
         self,
         providers: Mapping[str, Provider],
         clock: Clock,
-        wait_s: float = 0.0,
-        chance: Callable[[], float] = random.random,
+        wait_s: float,
+        chance: Callable[[], float],
     ) -> None:
         self._ground = Ground(providers=providers, clock=clock, chance=chance, wait_s=wait_s)
 
