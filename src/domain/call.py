@@ -187,10 +187,13 @@ class Call:
     def following(self, condition: Condition) -> int | None:
         """The place of the next target that takes over on this condition and may be tried, or None.
 
-        It is one after the present.
+        It is one after the present, and not the same again by a rule.
         """
+        present = self.hops[self.hop]
         for place in range(self.hop + 1, len(self.hops)):
-            if self.hops[place].takes_over_on(condition) and self.affords(place):
+            hop = self.hops[place]
+            same = hop.model == present.model and hop.provider == present.provider
+            if hop.takes_over_on(condition) and not same and self.affords(place):
                 return place
         return None
 

@@ -93,6 +93,15 @@ async def test_a_rule_leads_to_its_targets_on_its_conditions_alone(
     assert leaves[led[-1]].calls[0].model == asked.hops[-1 if led[-1] == "c" else 1].model
 
 
+async def test_no_rule_leads_from_a_target_to_the_same_again() -> None:
+    small, large = FakeProvider(ContextTooLong("long")), FakeProvider("fits")
+    provider = united(FakeClock(), {"a": FakeProvider(Unserved("gone")), "b": small, "c": large})
+    longer = rule(Condition.CONTEXT_LENGTH)
+    answer = await provider.complete(along((*hops("a/m", "b/m"), *ruled(longer, "b/m", "c/m"))))
+    assert answer.parts == (Text("fits"),)
+    assert len(small.calls) == 1
+
+
 async def test_a_rule_waits_once_before_the_first_of_its_targets() -> None:
     clock = FakeClock()
     slow = ruled(rule(Condition.TIMEOUT, delay_s=5.0), "b/m", "c/m")
