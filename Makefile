@@ -20,15 +20,16 @@ setup: .venv/.ready ## Make .venv from the lock; does nothing when it is up to d
 	  { echo "hexgate needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	  { echo "python could not make a virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip check
 	@touch $@
 
 setup-llama: .venv-llama/.ready ## Make .venv-llama, where the real engine of the tests lives
 
 .venv-llama/.ready: requirements-llama.lock | .venv/.ready
 	@$(PYTHON) -m venv .venv-llama
-	.venv-llama/bin/pip install --quiet --disable-pip-version-check --only-binary :all: \
+	.venv-llama/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
 	  --require-hashes -r requirements-llama.lock
 	@touch $@
 
