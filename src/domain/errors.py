@@ -4,7 +4,8 @@ GatewayError
 ├── Rejected                 the caller must change something
 │   ├── InvalidRequest       a field is missing, malformed or out of range
 │   │   ├── Unsupported      the model lacks what the field asks for
-│   │   └── ContextTooLong   the input does not fit the model
+│   │   ├── ContextTooLong   the input does not fit the model
+│   │   └── PeriodPruned     a report needs rows that retention has removed
 │   ├── ContentFiltered      the input was refused on policy grounds
 │   ├── UnknownModel         no such model or alias
 │   ├── UnknownProvider      no provider of this name is configured
@@ -176,6 +177,10 @@ class PriceUnknown(Rejected):
     """A spending bound applies and the model's price is not known."""
 
     reason = "PRICE_UNKNOWN"
+
+
+class PeriodPruned(InvalidRequest):
+    """A report needs rows of a time whose rows retention has removed."""
 
 
 class Unimplemented(Rejected):

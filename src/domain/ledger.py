@@ -22,24 +22,49 @@ class CallState(enum.Enum):
     UNKNOWN = "unknown"  # the gateway stopped before the outcome was recorded; costs its hold
 
 
+ATTRIBUTION: Mapping[str, str] = MappingProxyType(
+    {
+        "session": "session_id",
+        "agent": "agent_id",
+        "end_user": "end_user_id",
+        "api_key": "api_key",
+    }
+)
+"""Dimensions of attribution and the fields of Intent that hold them; `label:<key>` is one too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A call about to be made. Times are seconds since the epoch; money is nano-USD."""
+    """A call about to be made. Times are seconds since the epoch; money is nano-USD.
+
+    It belongs to the day and the budget windows in which it started, whenever it ends.
+    """
 
     call_id: str  # the gateway's own UUIDv7, never the provider's
     tenant: str
     requested_model: str
     provider: str  # of the first target
     model: str
-    hold_nanos: int  # the worst case
+    hold_nanos: int  # the most that may be charged for it; see Ledger.extend
     price_known: bool
     started_at: float
     expires_at: float  # from then on a sweep may call it UNKNOWN
     session_id: str = ""
     agent_id: str = ""
     end_user_id: str = ""
+    api_key: str = ""  # the id of the caller's key, never the key
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     streamed: bool = False
+
+    def value(self, dimension: str) -> str:
+        """Who the call is for, by a dimension of attribution; empty where it does not say.
+
+        Raises KeyError for what is no such dimension.
+        """
+        if dimension.startswith("label:"):
+            return self.labels.get(dimension.removeprefix("label:"), "")
+        value: str = getattr(self, ATTRIBUTION[dimension])
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from hexgate.domain.errors import (
 from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost, Price, Rates
 from hexgate.domain.usage import Usage
+from tests.contracts.ledger import newest
 from tests.application.desk import Desk, read
 from tests.application.paths import along, rule
 from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script
@@ -107,7 +108,7 @@ async def test_two_that_may_run_side_by_side_are_held_for_together(
         ledger = MemoryLedger()
         books = Books(ledger, FakeClock(), RecordingObserver())
         await books.open(along(path, hedge_after_s=hedge_after_s), streamed=False)
-        (entry,) = await ledger.recent("acme", 10)
+        (entry,) = await newest(ledger, "acme", 10)
         assert entry.intent.hold_nanos == held
 
 

@@ -32,6 +32,7 @@ from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost
 from hexgate.domain.routing import Routes
 from hexgate.domain.usage import Usage
+from tests.contracts.ledger import newest
 from tests.application.desk import BrokenLedger, Desk, FullLedger, preparing
 from tests.fakes import FakeClock, FakeProvider, Script
 
@@ -49,7 +50,7 @@ async def test_vectors_are_priced_and_settled_as_one_row_before_they_are_handed_
     assert (row.state, row.finish, row.cost) == (CallState.SETTLED, "", done.receipt.cost)
     assert row.usage == Usage(uncached_input=3)
     assert [one.request_id for one in row.attempts] == ["fake-1"]
-    assert [entry.intent.call_id for entry in await desk.ledger.recent("acme", 10)] == ["c1"]
+    assert [entry.intent.call_id for entry in await newest(desk.ledger, "acme", 10)] == ["c1"]
 
 
 async def test_the_hold_is_the_input_alone_and_stands_before_the_provider_is_called() -> None:

@@ -13,8 +13,10 @@ import pytest
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
 from hexgate.domain.price import Cost
+from hexgate.domain.report import Query
 from hexgate.domain.usage import Usage
 from hexgate.ports.ledger import Ledger
+from hexgate.ports.reports import Reports
 
 START = 1_763_700_000.123456
 
@@ -31,6 +33,7 @@ FULL_INTENT = Intent(
     session_id="session-\u00e9\u4e2d\U0001f600",
     agent_id='agent "7"',
     end_user_id="user\n1",
+    api_key="key-1",
     labels={"team": "search", "env": "d\u00e9v"},
     streamed=True,
 )
@@ -42,7 +45,11 @@ FULL_SETTLEMENT = Settlement(
         cache_read=2,
         cache_write=3,
         cache_write_1h=4,
+        audio_input=11,
+        audio_cache_read=12,
+        image_input=13,
         output=5,
+        audio_output=14,
         reasoning=6,
         estimated=True,
     ),
@@ -100,6 +107,11 @@ def settlement(call_id: str, *, nanos: int = 7) -> Settlement:
         model="gpt-4o",
         ended_at=START + 2,
     )
+
+
+async def newest(reports: Reports, tenant: str = "acme", limit: int = 1000) -> tuple[Entry, ...]:
+    """The newest rows of a tenant, of whatever time."""
+    return await reports.records(Query(tenant=tenant, start=0.0, end=4e9), None, limit)
 
 
 async def dropped(task: asyncio.Task[object]) -> None:
@@ -177,43 +189,6 @@ class LedgerContract(abc.ABC):
             await ledger.settle(settlement("never"))
         assert await ledger.get("never") is None
 
-    async def test_recent_is_newest_first_whatever_the_order_of_writing(
-        self, ledger: Ledger
-    ) -> None:
-        for name, at in (("b", 2.0), ("d", 4.0), ("a", 1.0), ("c", 3.0)):
-            await ledger.begin(intent(name, started_at=START + at))
-        await ledger.settle(settlement("c"))
-        found = await ledger.recent("acme", 10)
-        assert [entry.intent.call_id for entry in found] == ["d", "c", "b", "a"]
-        assert [entry.state.value for entry in found] == ["pending", "settled", *["pending"] * 2]
-
-    async def test_calls_of_one_instant_come_in_the_order_of_their_ids(
-        self, ledger: Ledger
-    ) -> None:
-        for name in ("b", "c", "a"):
-            await ledger.begin(intent(name))
-        await ledger.settle(settlement("b"))
-        found = await ledger.recent("acme", 10)
-        assert [entry.intent.call_id for entry in found] == ["c", "b", "a"]
-
-    async def test_recent_returns_no_more_than_asked(self, ledger: Ledger) -> None:
-        for number in range(5):
-            await ledger.begin(intent(str(number), started_at=START + number))
-        found = await ledger.recent("acme", 2)
-        assert [entry.intent.call_id for entry in found] == ["4", "3"]
-
-    async def test_recent_shows_a_tenant_its_own_rows_alone(self, ledger: Ledger) -> None:
-        await ledger.begin(intent("mine"))
-        await ledger.begin(intent("theirs", tenant="acme2"))
-        found = await ledger.recent("acme", 10)
-        assert [entry.intent.call_id for entry in found] == ["mine"]
-        assert await ledger.recent("nobody", 10) == ()
-
-    @pytest.mark.parametrize("limit", [0, -1, 1001])
-    async def test_recent_refuses_a_limit_out_of_range(self, ledger: Ledger, limit: int) -> None:
-        with pytest.raises(ValueError, match="1 to 1000"):
-            await ledger.recent("acme", limit)
-
     async def test_a_sweep_charges_what_expired_at_its_hold(self, ledger: Ledger) -> None:
         lost = intent("lost")
         await ledger.begin(lost)
@@ -257,6 +232,20 @@ class LedgerContract(abc.ABC):
         await asyncio.gather(*(ledger.begin(intent(str(number))) for number in range(1000)))
         assert await ledger.sweep(START + 1000) == 1000
 
+    async def test_pruning_removes_what_ended_and_began_before_the_day(
+        self, ledger: Ledger
+    ) -> None:
+        midnight = START // 86_400 * 86_400
+        for name, at in (("old", midnight - 1), ("first", midnight), ("open", midnight - 2)):
+            await ledger.begin(intent(name, started_at=at))
+        for name in ("old", "first"):
+            await ledger.settle(settlement(name))
+        assert await ledger.prune(START) == 1
+        assert await ledger.prune(START) == 0
+        assert await ledger.get("old") is None
+        assert await ledger.get("first") is not None
+        assert await ledger.get("open") is not None
+
     async def test_cancelling_the_caller_loses_no_intent(self, ledger: Ledger) -> None:
         await dropped(asyncio.create_task(ledger.begin(intent("a"))))
         assert await ledger.get("a") == Entry(intent("a"))
@@ -272,9 +261,9 @@ class LedgerContract(abc.ABC):
             return await ledger.settle(settlement(str(number), nanos=number))
 
         assert all(await asyncio.gather(*map(call, range(100))))
-        rows = await ledger.recent("acme", 1000)
-        costs = [row.settlement.cost.input_nanos for row in rows if row.settlement is not None]
-        assert sorted(costs) == list(range(100))
+        rows = [await ledger.get(str(number)) for number in range(100)]
+        found = [row.settlement for row in rows if row is not None]
+        assert [one.cost.input_nanos for one in found if one is not None] == list(range(100))
 
     async def test_of_many_settlements_at_once_one_wins(self, ledger: Ledger) -> None:
         await ledger.begin(intent("a"))

@@ -19,6 +19,7 @@ from hexgate.entrypoints.settings import Settings
 from hexgate.v1 import admin_service_pb2 as admin
 from hexgate.v1.admin_service_pb2_grpc import AdminServiceStub
 from hexgate.v1.completion_service_pb2_grpc import CompletionServiceStub
+from tests.contracts.ledger import newest
 from tests.faults.outcome import BACKUP, FIRST, Mode
 from tests.faults.places import Found, Place, found
 from tests.faults.rows import Row
@@ -55,7 +56,7 @@ class World:
 
     async def entries(self) -> tuple[Entry, ...]:
         """The rows of the ledger."""
-        return await self.ledger.recent("default", 1000)
+        return await newest(self.ledger, "default", 1000)
 
     async def running(self) -> int:
         """How many calls the gateway says are in flight, without this question, which is one."""

@@ -1,7 +1,12 @@
-"""The table of calls: its schema, and rows from and to the domain."""
+"""The rows of the table of calls, from and to the domain; the columns are those of every engine.
+
+Money is nano-USD, times are seconds since the epoch. One row per call: `begin` writes the first
+half, `settle` the second, once. Columns that `settle` writes are NULL while the call is pending.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -12,90 +17,75 @@ from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
 from hexgate.domain.price import Cost
 from hexgate.domain.usage import Usage
 
-# Raise it with every change of the schema, and add the step from the version before.
-VERSION = 1
-
 Value: TypeAlias = str | int | float | bytes | None
 Row: TypeAlias = tuple[Value, ...]
 
-# Money is nano-USD, times are seconds since the epoch. One row per call: `begin` writes the first
-# half, `settle` the second, once. Columns that `settle` writes are NULL while the call is pending.
-SCHEMA = """
-CREATE TABLE calls (
-    call_id TEXT PRIMARY KEY,
-    tenant TEXT NOT NULL,
-    requested_model TEXT NOT NULL,
-    provider TEXT NOT NULL,
-    model TEXT NOT NULL,
-    hold_nanos INTEGER NOT NULL,
-    price_known INTEGER NOT NULL,
-    started_at REAL NOT NULL,
-    expires_at REAL NOT NULL,
-    session_id TEXT NOT NULL,
-    agent_id TEXT NOT NULL,
-    end_user_id TEXT NOT NULL,
-    labels TEXT NOT NULL,
-    streamed INTEGER NOT NULL,
-    state TEXT NOT NULL DEFAULT 'pending',
-    uncached_input INTEGER,
-    cache_read INTEGER,
-    cache_write INTEGER,
-    cache_write_1h INTEGER,
-    output INTEGER,
-    reasoning INTEGER,
-    usage_estimated INTEGER,
-    input_nanos INTEGER,
-    output_nanos INTEGER,
-    wasted_nanos INTEGER,
-    price_version TEXT,
-    cost_estimated INTEGER,
-    cost_unknown INTEGER,
-    served_provider TEXT,
-    served_model TEXT,
-    ended_at REAL,
-    first_token_at REAL,
-    finish TEXT,
-    failure TEXT,
-    attempts TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX calls_open ON calls (expires_at) WHERE state = 'pending';
-CREATE INDEX calls_recent ON calls (tenant, started_at);
-"""
-
-_INTENT = (
-    "call_id, tenant, requested_model, provider, model, hold_nanos, price_known, started_at, "
-    "expires_at, session_id, agent_id, end_user_id, labels, streamed"
+INTENT = (
+    "call_id",
+    "tenant",
+    "requested_model",
+    "provider",
+    "model",
+    "hold_nanos",
+    "price_known",
+    "started_at",
+    "expires_at",
+    "session_id",
+    "agent_id",
+    "end_user_id",
+    "api_key",
+    "labels",
+    "streamed",
 )
-_OUTCOME = (
-    "state, uncached_input, cache_read, cache_write, cache_write_1h, output, reasoning, "
-    "usage_estimated, input_nanos, output_nanos, wasted_nanos, price_version, cost_estimated, "
-    "cost_unknown, served_provider, served_model, ended_at, first_token_at, finish, failure, "
-    "attempts"
+OUTCOME = (
+    "state",
+    "uncached_input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "audio_input",
+    "audio_cache_read",
+    "image_input",
+    "output",
+    "audio_output",
+    "reasoning",
+    "usage_estimated",
+    "input_nanos",
+    "output_nanos",
+    "wasted_nanos",
+    "price_version",
+    "cost_estimated",
+    "cost_unknown",
+    "served_provider",
+    "served_model",
+    "ended_at",
+    "first_token_at",
+    "finish",
+    "failure",
+    "attempts",
 )
-_INTENT_WIDTH = _INTENT.count(",") + 1
-_MARKS = ", ".join("?" * _INTENT_WIDTH)
-_SETS = ", ".join(f"{column} = ?" for column in _OUTCOME.split(", "))
-
-BEGIN = f"INSERT INTO calls ({_INTENT}) VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608 # constants
-SETTLE = f"UPDATE calls SET {_SETS} WHERE call_id = ? AND state = 'pending'"  # noqa: S608 # constants
-EXISTS = "SELECT 1 FROM calls WHERE call_id = ?"
-GET = f"SELECT {_INTENT}, {_OUTCOME} FROM calls WHERE call_id = ?"  # noqa: S608 # constants
-RECENT = (
-    f"SELECT {_INTENT}, {_OUTCOME} FROM calls WHERE tenant = ? "  # noqa: S608 # constants
-    "ORDER BY started_at DESC, call_id DESC LIMIT ?"
-)
-EXPIRED = (
-    f"SELECT {_INTENT} FROM calls WHERE state = 'pending' AND expires_at <= ? "  # noqa: S608 # constants
-    "ORDER BY expires_at LIMIT ?"
-)
+ACCOUNTS = "accounts"
+"""The column with the names of the accounts that a call is held on."""
 
 _encode = msgspec.json.Encoder().encode
 _labels = msgspec.json.Decoder(dict[str, str]).decode
 _attempts = msgspec.json.Decoder(tuple[Attempt, ...]).decode
+_names = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def names_text(names: Iterable[str]) -> str:
+    """The value of ACCOUNTS: a JSON list, or empty."""
+    listed = tuple(names)
+    return _encode(listed).decode() if listed else ""
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The names in ACCOUNTS."""
+    return _names(text) if text else ()
 
 
 def intent_row(intent: Intent) -> Row:
-    """The arguments of BEGIN."""
+    """The values of INTENT."""
     return (
         intent.call_id,
         intent.tenant,
@@ -109,13 +99,14 @@ def intent_row(intent: Intent) -> Row:
         intent.session_id,
         intent.agent_id,
         intent.end_user_id,
+        intent.api_key,
         _encode(dict(intent.labels)).decode() if intent.labels else "",
         intent.streamed,
     )
 
 
 def outcome_row(settlement: Settlement) -> Row:
-    """The arguments of SETTLE."""
+    """The values of OUTCOME."""
     usage, cost = settlement.usage, settlement.cost
     return (
         settlement.state.value,
@@ -123,7 +114,11 @@ def outcome_row(settlement: Settlement) -> Row:
         usage.cache_read,
         usage.cache_write,
         usage.cache_write_1h,
+        usage.audio_input,
+        usage.audio_cache_read,
+        usage.image_input,
         usage.output,
+        usage.audio_output,
         usage.reasoning,
         usage.estimated,
         cost.input_nanos,
@@ -139,13 +134,12 @@ def outcome_row(settlement: Settlement) -> Row:
         settlement.finish,
         settlement.failure,
         _encode(settlement.attempts).decode() if settlement.attempts else "",
-        settlement.call_id,
     )
 
 
-# A row's types are what the STRICT table holds, which a type checker cannot see.
+# A row's types are what its table holds, which a type checker cannot see.
 def intent_of(row: tuple[Any, ...]) -> Intent:
-    """The intent in a row of EXPIRED, GET or RECENT."""
+    """The intent in a row that begins with INTENT."""
     return Intent(
         call_id=row[0],
         tenant=row[1],
@@ -159,18 +153,19 @@ def intent_of(row: tuple[Any, ...]) -> Intent:
         session_id=row[9],
         agent_id=row[10],
         end_user_id=row[11],
-        labels=MappingProxyType(_labels(row[12]) if row[12] else {}),
-        streamed=bool(row[13]),
+        api_key=row[12],
+        labels=MappingProxyType(_labels(row[13]) if row[13] else {}),
+        streamed=bool(row[14]),
     )
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
-    """The whole row of GET or RECENT."""
+    """The whole row: INTENT, then OUTCOME."""
     intent = intent_of(row)
-    state = CallState(row[_INTENT_WIDTH])
+    state = CallState(row[len(INTENT)])
     if state is CallState.PENDING:
         return Entry(intent)
-    return Entry(intent, _settlement(intent.call_id, state, row[_INTENT_WIDTH + 1 :]))
+    return Entry(intent, _settlement(intent.call_id, state, row[len(INTENT) + 1 :]))
 
 
 def _settlement(call_id: str, state: CallState, row: tuple[Any, ...]) -> Settlement:
@@ -182,23 +177,27 @@ def _settlement(call_id: str, state: CallState, row: tuple[Any, ...]) -> Settlem
             cache_read=row[1],
             cache_write=row[2],
             cache_write_1h=row[3],
-            output=row[4],
-            reasoning=row[5],
-            estimated=bool(row[6]),
+            audio_input=row[4],
+            audio_cache_read=row[5],
+            image_input=row[6],
+            output=row[7],
+            audio_output=row[8],
+            reasoning=row[9],
+            estimated=bool(row[10]),
         ),
         cost=Cost(
-            input_nanos=row[7],
-            output_nanos=row[8],
-            wasted_nanos=row[9],
-            price_version=row[10],
-            estimated=bool(row[11]),
-            unknown=bool(row[12]),
+            input_nanos=row[11],
+            output_nanos=row[12],
+            wasted_nanos=row[13],
+            price_version=row[14],
+            estimated=bool(row[15]),
+            unknown=bool(row[16]),
         ),
-        provider=row[13],
-        model=row[14],
-        ended_at=row[15],
-        first_token_at=row[16],
-        finish=row[17],
-        failure=row[18],
-        attempts=_attempts(row[19]) if row[19] else (),
+        provider=row[17],
+        model=row[18],
+        ended_at=row[19],
+        first_token_at=row[20],
+        finish=row[21],
+        failure=row[22],
+        attempts=_attempts(row[23]) if row[23] else (),
     )

@@ -11,7 +11,7 @@ No future is done before its group is committed. A caller that is cancelled give
 operation is queued already and is done all the same. No operation waits for another's outcome, so
 one that fails by itself leaves the others of its group alone: SQLite undoes the failing statement,
 and no more. When the store fails, so does the whole group; a group that cannot be undone is the
-last one.
+last one. What the operations of a group come to together, its `Sum`, is written once, with them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hexgate.domain.errors import StoreUnavailable
 
@@ -35,7 +35,27 @@ MAX_GROUP = 256
 
 # After these SQLite may have rolled the whole transaction back. (It runs out of memory, too.)
 _STORE_FAILED = (sqlite3.OperationalError, sqlite3.InternalError, MemoryError)
+# What ends a group: the store's failures, and a sum beyond 64 bits.
+_GROUP_FAILED = (sqlite3.Error, MemoryError, OverflowError)
 _NO_WAY_BACK = "could not undo a write that failed; look at its disk, then restart the gateway"
+
+
+class Sum(Protocol):
+    """What operations leave to be written once for all of their group. Used by one thread at a
+    time: by whichever has the connection.
+    """
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Write it; the commit follows."""
+        ...
+
+    def written(self) -> None:
+        """It is committed."""
+        ...
+
+    def forget(self) -> None:
+        """Nothing of the group happened."""
+        ...
 
 
 class _Job(NamedTuple):
@@ -57,6 +77,7 @@ class _Answer(NamedTuple):
 class _Group:
     jobs: list[_Job]
     left: list[_Job]  # jobs that the loop has left to the thread
+    summed: bool = False  # nothing is left to be written but the commit
     answers: list[_Answer] = field(default_factory=list)
 
 
@@ -78,8 +99,10 @@ class Writer:
         max_queue: int,
         busy_timeout_s: float,
         gap_s: float,
+        total: Sum | None = None,
     ) -> None:
         self._db = db
+        self._sum = total
         self._store = store
         self._max_queue = max_queue
         self._busy_timeout_s = busy_timeout_s
@@ -176,7 +199,9 @@ class Writer:
         group.left = [job for job in group.jobs if job.slow]
         try:
             group.answers += [self._do(job) for job in group.jobs if not job.slow]
-        except (sqlite3.Error, MemoryError) as error:
+            if not group.left:
+                self._write_sum(group)
+        except _GROUP_FAILED as error:
             self._fail(group, error)
             self._answer(group)
             return
@@ -214,16 +239,25 @@ class Writer:
             if not self._db.in_transaction:
                 self._begin_slowly()
             group.answers += [self._do(job) for job in group.left]
+            if not group.summed:
+                self._write_sum(group)
             self._db.execute("COMMIT")
-        except (sqlite3.Error, MemoryError) as error:
+        except _GROUP_FAILED as error:
             self._fail(group, error)
         else:
+            if self._sum is not None:
+                self._sum.written()
             self.commits += 1
             self.operations += len(group.jobs)
         # A loop that has ended waits for nothing.
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._answer, group)
+
+    def _write_sum(self, group: _Group) -> None:
+        if self._sum is not None:
+            self._sum.write(self._db)
+        group.summed = True
 
     def _begin_slowly(self) -> None:
         self._wait_for_locks(self._busy_timeout_s)
@@ -248,6 +282,8 @@ class Writer:
 
     def _fail(self, group: _Group, error: Exception) -> None:
         self._undo()
+        if self._sum is not None:
+            self._sum.forget()
         what = _NO_WAY_BACK if self._broken else "cannot be read or written; try again later"
         # The message of SQLite may quote values, so only the name of the error is told.
         name = getattr(error, "sqlite_errorname", type(error).__name__)

@@ -6,13 +6,17 @@ import pytest
 
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.domain.errors import StoreUnavailable
-from hexgate.ports.ledger import Ledger
+from hexgate.ports.store import Store
+from tests.contracts.accounts import AccountsContract, AlertsContract
 from tests.contracts.ledger import LedgerContract, intent, settlement
+from tests.contracts.reports import ReportsContract
 
 
-class TestMemoryLedger(LedgerContract):
+class TestMemoryLedger(LedgerContract, AccountsContract, AlertsContract, ReportsContract):
+    keeps_sums = False
+
     @pytest.fixture
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Store:
         return MemoryLedger(max_entries=1000)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hexgate.adapters.ledger import rows
+from hexgate.adapters.ledger.schema import upgrade
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.ledger import CallState, Entry, Intent, Settlement
 from hexgate.domain.price import Cost
@@ -32,6 +33,7 @@ INTENTS = st.builds(
     session_id=TEXT,
     agent_id=TEXT,
     end_user_id=TEXT,
+    api_key=TEXT,
     labels=st.dictionaries(TEXT, TEXT),
     streamed=st.booleans(),
 )
@@ -41,7 +43,11 @@ USAGES = st.builds(
     cache_read=WHOLE,
     cache_write=WHOLE,
     cache_write_1h=WHOLE,
+    audio_input=WHOLE,
+    audio_cache_read=WHOLE,
+    image_input=WHOLE,
     output=WHOLE,
+    audio_output=WHOLE,
     reasoning=WHOLE,
     estimated=st.booleans(),
 )
@@ -81,14 +87,21 @@ SETTLEMENTS = st.builds(
 
 @given(INTENTS, st.none() | SETTLEMENTS)
 def test_an_entry_survives_the_table(intent: Intent, settlement: Settlement | None) -> None:
+    columns = ", ".join((*rows.INTENT, *rows.OUTCOME))
+    pending = (CallState.PENDING.value, *[None] * (len(rows.OUTCOME) - 1))
+    outcome = pending if settlement is None else rows.outcome_row(settlement)
+    values = (*rows.intent_row(intent), *outcome)
     db = sqlite3.connect(":memory:")
     try:
-        db.executescript(rows.SCHEMA)
-        db.execute(rows.BEGIN, rows.intent_row(intent))
-        if settlement is not None:
-            db.execute(rows.SETTLE, rows.outcome_row(settlement))
-        row = db.execute(rows.GET, ("call",)).fetchone()
+        upgrade(db, 0, 0)
+        db.execute(f"INSERT INTO calls ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+        row = db.execute(f"SELECT {columns} FROM calls").fetchone()
     finally:
         db.close()
     assert rows.entry_of(row) == Entry(intent, settlement)
     assert rows.intent_of(row) == intent
+
+
+@given(st.lists(TEXT).map(tuple))
+def test_names_of_accounts_survive(names: tuple[str, ...]) -> None:
+    assert rows.names_of(rows.names_text(names)) == names

@@ -16,7 +16,8 @@ import pytest
 from hexgate.adapters.ledger.sqlite import SqliteLedger, open_sqlite
 from hexgate.domain.errors import StoreUnavailable
 from hexgate.domain.ledger import CallState, Entry
-from hexgate.ports.ledger import Ledger
+from hexgate.ports.store import Store
+from tests.contracts.accounts import AccountsContract, AlertsContract
 from tests.contracts.ledger import (
     FULL_INTENT,
     FULL_SETTLEMENT,
@@ -24,14 +25,16 @@ from tests.contracts.ledger import (
     LedgerContract,
     dropped,
     intent,
+    newest,
     settlement,
 )
+from tests.contracts.reports import SUMMED_LABEL, ReportsContract
 
 
-class TestSqliteLedger(LedgerContract):
+class TestSqliteLedger(LedgerContract, AccountsContract, AlertsContract, ReportsContract):
     @pytest.fixture
-    async def ledger(self, tmp_path: Path) -> AsyncIterator[Ledger]:
-        ledger = open_sqlite(tmp_path / "contract.db")
+    async def ledger(self, tmp_path: Path) -> AsyncIterator[Store]:
+        ledger = open_sqlite(tmp_path / "contract.db", labels=(SUMMED_LABEL,))
         yield ledger
         await ledger.aclose()
 
@@ -115,7 +118,7 @@ async def test_closing_finishes_what_is_queued(path: Path) -> None:
     await asyncio.gather(*tasks)
     await closing
     async with opened(path) as again:
-        assert len(await again.recent("acme", 100)) == 10
+        assert len(await newest(again, "acme", 100)) == 10
 
 
 async def test_refuses_at_once_what_its_queue_cannot_hold(path: Path) -> None:
@@ -128,7 +131,7 @@ async def test_refuses_at_once_what_its_queue_cannot_hold(path: Path) -> None:
                 await ledger.begin(intent("late"))
         assert refused.value.retry_after_s is not None
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        kept = await ledger.recent("acme", 1000)
+        kept = await newest(ledger, "acme", 1000)
         assert len(kept) == sum(outcome is None for outcome in outcomes)
         assert all(outcome is None or type(outcome) is StoreUnavailable for outcome in outcomes)
 
@@ -155,7 +158,9 @@ async def test_after_closing_every_method_is_unavailable(path: Path) -> None:
         ledger.begin(intent("a")),
         ledger.settle(settlement("a")),
         ledger.get("a"),
-        ledger.recent("acme", 1),
+        newest(ledger),
+        ledger.balances("", "", 1),
+        ledger.prune(0),
         ledger.sweep(0),
     ):
         with pytest.raises(StoreUnavailable, match="ledger is closed") as refused:
@@ -216,7 +221,7 @@ async def test_a_write_that_cannot_be_undone_is_never_committed(path: Path) -> N
         await ledger.get("before")
     await ledger.aclose()
     async with opened(path) as again:
-        assert await again.recent("acme", 10) == (Entry(intent("before")),)
+        assert await newest(again, "acme", 10) == (Entry(intent("before")),)
 
 
 async def test_a_lock_held_too_long_is_unavailable_and_passes(path: Path) -> None:
@@ -249,7 +254,7 @@ async def test_a_full_database_is_unavailable_until_there_is_room(path: Path) ->
         db.execute("PRAGMA max_page_count = 1000000")
         assert await ledger.settle(settlement("before"))
         await ledger.begin(intent("after"))
-        rows = {row.intent.call_id for row in await ledger.recent("acme", 1000)}
+        rows = {row.intent.call_id for row in await newest(ledger, "acme", 1000)}
         assert rows == {"before", "after", *begun}
 
 
@@ -268,7 +273,7 @@ async def test_a_full_disk_loses_nothing_and_the_ledger_recovers(path: Path) -> 
     assert int(begun) > 0
     assert after == f"{begun} True None"
     async with opened(path) as ledger:
-        assert len(await ledger.recent("acme", 1000)) == min(int(begun) + 2, 1000)
+        assert len(await newest(ledger, "acme", 1000)) == min(int(begun) + 2, 1000)
 
 
 async def test_a_damaged_file_is_unavailable(path: Path) -> None:
@@ -308,9 +313,9 @@ async def test_a_newer_schema_is_refused_with_what_to_do(path: Path) -> None:
     async with opened(path):
         pass
     tampered(path, "PRAGMA user_version = 99;")
-    with pytest.raises(StoreUnavailable, match=r"schema 99, this one knows 1\); upgrade"):
+    with pytest.raises(StoreUnavailable, match=r"schema 99, this one knows 2\); upgrade"):
         open_sqlite(path)
-    tampered(path, "PRAGMA user_version = 1;")
+    tampered(path, "PRAGMA user_version = 2;")
     async with opened(path):
         pass
 

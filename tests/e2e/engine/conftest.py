@@ -24,6 +24,7 @@ from hexgate.entrypoints.grpc.completion import TENANT
 from hexgate.entrypoints.server import running
 from hexgate.entrypoints.settings import Settings
 from hexgate.v1.completion_service_pb2_grpc import CompletionServiceStub
+from tests.contracts.ledger import newest
 
 if TYPE_CHECKING:
     from hexgate.v1.completion_service_pb2_grpc import CompletionServiceAsyncStub
@@ -158,6 +159,6 @@ async def entries(ledger: Path) -> list[Entry]:
     """Every row of a ledger that no gateway has open, oldest first."""
     book = await asyncio.to_thread(open_sqlite, ledger)
     try:
-        return list(reversed(await book.recent(TENANT, 100)))
+        return list(reversed(await newest(book, TENANT, 100)))
     finally:
         await book.aclose()

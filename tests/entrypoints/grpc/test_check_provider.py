@@ -15,6 +15,7 @@ from hexgate.domain.errors import CredentialRejected, GatewayError, TimedOut, Un
 from hexgate.v1 import admin_service_pb2 as pb
 from hexgate.v1 import error_pb2
 from hexgate.v1.admin_service_pb2_grpc import AdminServiceStub
+from tests.contracts.ledger import newest
 from tests.entrypoints.grpc.calls import SECRET
 from tests.entrypoints.grpc.conftest import Serve, Served
 from tests.fakes import FakeProvider
@@ -33,7 +34,7 @@ async def test_a_provider_that_accepts_the_key_is_ok(served: Serve) -> None:
     leaf = FakeProvider()
     async with served(leaf) as server:
         found = await check(server)
-        assert await server.ledger.recent("default", 10) == ()
+        assert await newest(server.ledger, "default", 10) == ()
     assert found.ok
     assert (found.failure, found.message) == (error_pb2.ERROR_REASON_UNSPECIFIED, "")
     assert found.HasField("duration")

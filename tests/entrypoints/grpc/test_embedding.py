@@ -28,6 +28,7 @@ from hexgate.entrypoints.settings import Settings
 from hexgate.v1 import content_pb2, generation_pb2
 from hexgate.v1 import embedding_service_pb2 as pb
 from hexgate.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
+from tests.contracts.ledger import newest
 from tests.entrypoints.grpc.conftest import Serve, Served
 from tests.fakes import FakeProvider, Script
 
@@ -137,7 +138,7 @@ async def test_a_callers_deadline_ends_the_provider_and_settles_the_call(served:
         with pytest.raises(aio.AioRpcError) as caught:
             await EmbeddingServiceStub(server.channel).Embed(request(), timeout=0.2)
         assert await server.gateway.calls.drained(10)
-        (entry,) = await server.ledger.recent("default", 10)
+        (entry,) = await newest(server.ledger, "default", 10)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert entry.state is CallState.CANCELLED
 
@@ -237,7 +238,7 @@ async def test_several_requests_to_a_provider_are_one_call_and_one_row() -> None
         channel = await stack.enter_async_context(dial(gateway.address))
         asked = request(*texts, model="fake/sim-echo")
         answer = await EmbeddingServiceStub(channel).Embed(asked, timeout=30)
-        rows = await ledger.recent("default", 10)
+        rows = await newest(ledger, "default", 10)
     assert len(simulator.requests) == 2
     assert len({tuple(one.values) for one in answer.embeddings}) == 2_000
     assert [row.intent.call_id for row in rows] == [answer.response_id]

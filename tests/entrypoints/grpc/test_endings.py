@@ -20,6 +20,7 @@ from hexgate.domain.usage import Usage
 from hexgate.entrypoints.grpc.pace import Paced
 from hexgate.entrypoints.grpc.running import Running
 from hexgate.v1 import completion_service_pb2 as pb
+from tests.contracts.ledger import newest
 from tests.entrypoints.grpc.calls import (
     PAGES,
     PROMPTLY_S,
@@ -53,7 +54,7 @@ async def test_a_callers_deadline_ends_the_provider_call(served: Serve) -> None:
         with pytest.raises(aio.AioRpcError) as caught:
             await server.stub.Complete(whole(), timeout=0.2)
         assert await server.gateway.calls.drained(PROMPTLY_S)
-        (entry,) = await server.ledger.recent("default", 10)
+        (entry,) = await newest(server.ledger, "default", 10)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert entry.settlement is not None
     assert entry.state in (CallState.CANCELLED, CallState.FAILED)

@@ -161,7 +161,7 @@ def test_vectors_and_what_is_billed_are_added_up_in_order() -> None:
     )
     floats = [[1.0, 0.5], [0.0, 1.0], [0.25, 2.0]]
     assert found.vectors == [array("f", each) for each in floats]
-    assert found.usage == Usage(uncached_input=9)
+    assert found.usage == Usage(uncached_input=4, image_input=5)
 
 
 @pytest.mark.parametrize("billed", [None, {}, "x", {"images": 1}, {"input_tokens": -1}])

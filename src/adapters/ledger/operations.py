@@ -1,0 +1,233 @@
+"""What the writer of a SQLite ledger does: calls in and out, within its groups."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hexgate.adapters.ledger import rows
+from hexgate.adapters.ledger.sheet import Sheet
+from hexgate.domain.budget import Alert, Budget, Charge, window_end
+from hexgate.domain.errors import BudgetExceeded, StoreUnavailable
+from hexgate.domain.ledger import CallState, Intent, Settlement, expired
+from hexgate.domain.report import DAY_S, LABEL, day_of
+
+GROUP = 500
+"""Rows that one operation sweeps or prunes at most, so that calls need not wait for all of them."""
+
+_MOST = 2**63 - 1
+_INTENT = ", ".join(rows.INTENT)
+_BEGIN = (
+    f"INSERT INTO calls ({_INTENT}, {rows.ACCOUNTS}) "  # noqa: S608 # constants
+    f"VALUES ({', '.join('?' * (len(rows.INTENT) + 1))}) ON CONFLICT DO NOTHING"
+)
+_SETTLE = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in rows.OUTCOME)} WHERE call_id = ?"  # noqa: S608 # constants
+_OPEN = f"SELECT {_INTENT}, {rows.ACCOUNTS}, state FROM calls"  # noqa: S608 # constants
+_ONE = f"{_OPEN} WHERE call_id = ?"
+_EXPIRED = f"{_OPEN} WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+_GET = f"SELECT {_INTENT}, {', '.join(rows.OUTCOME)} FROM calls WHERE call_id = ?"  # noqa: S608 # constants
+_HOLD = "UPDATE calls SET hold_nanos = ? WHERE call_id = ?"
+_OLD = (
+    "SELECT call_id FROM calls WHERE tenant = ? AND started_at < ? AND state <> 'pending' LIMIT ?"
+)
+_OLDEST = (
+    "INSERT INTO facts VALUES ('oldest', ?) "
+    "ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
+)
+_UNCLAIMED = (
+    "SELECT account, threshold_nanos, limit_nanos, spent_nanos, raised_at FROM alerts "
+    "WHERE claimed_until <= ? ORDER BY raised_at, account, threshold_nanos LIMIT ?"
+)
+# What SQLite says of a number beyond 64 bits, of text that is no UTF-8, and of one without end.
+_NO_VALUE = (OverflowError, UnicodeEncodeError, sqlite3.DataError)
+
+
+class Beginning(NamedTuple):
+    """An intent, and what it asks of accounts."""
+
+    sheet: Sheet
+    intent: Intent
+    charges: Sequence[Charge]
+
+
+class Settling(NamedTuple):
+    """An outcome."""
+
+    sheet: Sheet
+    settlement: Settlement
+
+
+class Extending(NamedTuple):
+    """A hold that is to be as large as this."""
+
+    sheet: Sheet
+    call_id: str
+    hold_nanos: int
+
+
+class Dated(NamedTuple):
+    """A moment, in seconds since the epoch."""
+
+    sheet: Sheet
+    at: float
+
+
+class Adopting(NamedTuple):
+    """Budgets, and the moment whose windows count."""
+
+    sheet: Sheet
+    budgets: Sequence[Budget]
+    now: float
+
+
+def begin(db: sqlite3.Connection, op: Beginning) -> None:
+    """Raises BudgetExceeded; what was begun before is left as it is."""
+    sheet, intent, charges = op
+    try:
+        sheet.admit(charges, intent.hold_nanos)
+    except BudgetExceeded:
+        if db.execute(_ONE, (intent.call_id,)).fetchone():
+            return
+        raise
+    names = rows.names_text(charge.account for charge in charges)
+    try:
+        new = db.execute(_BEGIN, (*rows.intent_row(intent), names)).rowcount
+    except _NO_VALUE as error:
+        raise _unfit(error) from error
+    if new:
+        sheet.hold(charges, intent.hold_nanos)
+
+
+def settle(db: sqlite3.Connection, op: Settling) -> bool | None:
+    """True for the first, False for a later one, None for a call that was never begun."""
+    row = db.execute(_ONE, (op.settlement.call_id,)).fetchone()
+    if row is None:
+        return None
+    if row[-1] != CallState.PENDING.value:
+        return False
+    _settle(db, op.sheet, row, op.settlement)
+    return True
+
+
+def extend(db: sqlite3.Connection, op: Extending) -> None:
+    """Raises BudgetExceeded, and KeyError for a call that is not pending."""
+    row = db.execute(_ONE, (op.call_id,)).fetchone()
+    if row is None or row[-1] != CallState.PENDING.value:
+        raise KeyError(op.call_id)
+    if op.hold_nanos > _MOST:
+        raise _unfit(OverflowError())
+    more = op.hold_nanos - rows.intent_of(row).hold_nanos
+    if more > 0:
+        op.sheet.extend(rows.names_of(row[-2]), more)
+        db.execute(_HOLD, (op.hold_nanos, op.call_id))
+
+
+def get(db: sqlite3.Connection, call_id: str) -> tuple[Any, ...] | None:
+    """The whole row."""
+    row: tuple[Any, ...] | None = db.execute(_GET, (call_id,)).fetchone()
+    return row
+
+
+def sweep(db: sqlite3.Connection, op: Dated) -> int:
+    """Settle a group of those that expired."""
+    lost = db.execute(_EXPIRED, (op.at, GROUP)).fetchall()
+    for row in lost:
+        _settle(db, op.sheet, row, expired(rows.intent_of(row), op.at))
+    return len(lost)
+
+
+def recover(db: sqlite3.Connection, op: Dated) -> int:
+    """Settle a group of those that are pending, expired or not."""
+    lost = db.execute(_EXPIRED, (float("inf"), GROUP)).fetchall()
+    for row in lost:
+        _settle(db, op.sheet, row, expired(rows.intent_of(row), op.at))
+    return len(lost)
+
+
+def prune(db: sqlite3.Connection, op: Dated) -> int:
+    """Remove a group of rows from before a day; with the last of them also old accounts."""
+    before = op.at // DAY_S * DAY_S
+    db.execute(_OLDEST, (before,))
+    removed = 0
+    for (tenant,) in db.execute("SELECT DISTINCT tenant FROM sums WHERE dimension = ''").fetchall():
+        old = db.execute(_OLD, (tenant, before, GROUP - removed)).fetchall()
+        db.executemany("DELETE FROM calls WHERE call_id = ?", old)
+        removed += len(old)
+    if removed < GROUP:
+        for (name,) in db.execute("SELECT account FROM accounts WHERE held_nanos = 0").fetchall():
+            ends_at = window_end(name.split("|", 2)[1])
+            if ends_at is not None and ends_at <= before:
+                db.execute("DELETE FROM accounts WHERE account = ?", (name,))
+                op.sheet.remove(name)
+    return removed
+
+
+def adopt(db: sqlite3.Connection, op: Adopting) -> None:
+    """See Accounts."""
+    for budget in op.budgets:
+        scope, first = budget.scope, budget.window.bounds_at(op.now)[0]
+        if scope.dimension.startswith(LABEL):
+            # There may be no sums of a label from before it was configured.
+            value = "json_extract(nullif(labels, ''), ?)"
+            sql = (
+                f"SELECT {value} AS value, sum(CASE WHEN cost_unknown THEN 0 ELSE "  # noqa: S608 # constants
+                "input_nanos + output_nanos + wasted_nanos END) FROM calls "
+                "WHERE state <> 'pending' AND started_at >= ? GROUP BY 1"
+            )
+            given: tuple[str | float, ...] = (
+                label_path(scope.dimension.removeprefix(LABEL)),
+                first,
+            )
+        else:
+            sql = (
+                "SELECT value, sum(input_nanos + output_nanos + wasted_nanos) FROM sums "
+                "WHERE dimension = ? AND day >= ? GROUP BY value"
+            )
+            given = (scope.dimension, day_of(first))
+        for value, spent in db.execute(sql, given).fetchall():
+            if not scope.dimension or (value and scope.value in ("", value)):
+                op.sheet.adopt(budget.on(scope.of(value or ""), op.now), spent, op.now)
+
+
+def claim(db: sqlite3.Connection, op: tuple[float, float, int]) -> list[tuple[Any, ...]]:
+    """Rows of alerts that are the caller's until a moment."""
+    now, until, limit = op
+    found = db.execute(_UNCLAIMED, (now, limit)).fetchall()
+    db.executemany(
+        "UPDATE alerts SET claimed_until = ? WHERE account = ? AND threshold_nanos = ?",
+        [(until, *row[:2]) for row in found],
+    )
+    return found
+
+
+def delivered(db: sqlite3.Connection, alert: Alert) -> None:
+    """Remove an alert."""
+    db.execute(
+        "DELETE FROM alerts WHERE account = ? AND threshold_nanos = ?",
+        (alert.account, alert.threshold_nanos),
+    )
+
+
+def label_path(key: str) -> str:
+    """Where json_extract finds a label. A key of a label needs no escape: see validation."""
+    return f'$."{key}"'
+
+
+def _settle(
+    db: sqlite3.Connection, sheet: Sheet, row: tuple[Any, ...], settlement: Settlement
+) -> None:
+    try:
+        db.execute(_SETTLE, (*rows.outcome_row(settlement), settlement.call_id))
+    except _NO_VALUE as error:
+        raise _unfit(error) from error
+    sheet.settle(rows.names_of(row[-2]), rows.intent_of(row), settlement)
+
+
+def _unfit(error: Exception) -> StoreUnavailable:
+    """The row has a value that no column holds; the others of its commit are not concerned."""
+    return StoreUnavailable(
+        "the ledger cannot hold this call: a value is beyond what its columns hold",
+        metadata={"store": "ledger"},
+        detail=type(error).__name__,
+    )

@@ -1,0 +1,81 @@
+"""The accounts, sums and alerts of a SQLite ledger: what a group of calls comes to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import msgspec
+
+from hexgate.adapters.ledger.sheet import SUMS, Account, Sheet
+
+_COLUMNS = "limit_nanos, alerts, spent_nanos, held_nanos, opening_nanos"
+_LOAD = f"SELECT {_COLUMNS} FROM accounts WHERE account = ?"  # noqa: S608 # constants
+_SAVE = f"INSERT OR REPLACE INTO accounts (account, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 # constants
+_ADD = (
+    f"INSERT INTO sums VALUES ({', '.join('?' * (6 + len(SUMS)))}) ON CONFLICT DO UPDATE SET "  # noqa: S608 # constants
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+)
+_RAISE = (
+    "INSERT INTO alerts (account, threshold_nanos, limit_nanos, spent_nanos, raised_at) "
+    "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
+_encode = msgspec.json.Encoder().encode
+_amounts = msgspec.json.Decoder(tuple[int, ...]).decode
+
+
+class Totals:
+    """The sheet of one connection, and how it is written. See Sum."""
+
+    def __init__(self, db: sqlite3.Connection, labels: Iterable[str]) -> None:
+        self._db = db
+        self.sheet = Sheet(self._load, labels)
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """See Sum."""
+        sheet = self.sheet
+        if not sheet:
+            return
+        db.executemany(_SAVE, [account_row(name, one) for name, one in sheet.dirty.items()])
+        db.executemany(_ADD, [(*key, *amounts) for key, amounts in sheet.sums.items()])
+        for alert in sheet.alerts:
+            db.execute(
+                _RAISE,
+                (
+                    alert.account,
+                    alert.threshold_nanos,
+                    alert.limit_nanos,
+                    alert.spent_nanos,
+                    alert.raised_at,
+                ),
+            )
+
+    def written(self) -> None:
+        """See Sum."""
+        self.sheet.written()
+
+    def forget(self) -> None:
+        """See Sum."""
+        self.sheet.forget()
+
+    def _load(self, name: str) -> Account | None:
+        row = self._db.execute(_LOAD, (name,)).fetchone()
+        return None if row is None else account_of(row)
+
+
+def account_row(name: str, account: Account) -> tuple[str, int, str, int, int, int]:
+    """An account as a row of its table."""
+    return (
+        name,
+        account.limit_nanos,
+        _encode(account.alerts).decode(),
+        account.spent_nanos,
+        account.held_nanos,
+        account.opening_nanos,
+    )
+
+
+def account_of(row: tuple[int, str, int, int, int]) -> Account:
+    """The account in a row, without its name."""
+    return Account(row[0], _amounts(row[1]), row[2], row[3], row[4])
