@@ -6,9 +6,10 @@ import enum
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from hexgate.domain import attribution
+from hexgate.domain.attribution import LABEL, Attributed
 from hexgate.domain.catalog import Target
 from hexgate.domain.errors import BudgetExceeded
-from hexgate.domain.ledger import Intent
 
 MILLION = 1_000_000
 
@@ -55,27 +56,27 @@ class AtLimit(enum.Enum):
 class Scope:
     """Whose spending counts: everybody's, that of one value of a dimension, or each value's apart.
 
-    `dimension` is a name that `Intent.value` knows, or empty for everybody; `value` empty is each.
+    `dimension` is one of attribution, or empty for everybody; `value` empty is each.
     """
 
     dimension: str = ""
     value: str = ""
 
-    def subject(self, intent: Intent) -> str | None:
+    def subject(self, who: Attributed) -> str | None:
         """Whose account a call is on, such as `agent:indexer`; None where it is on none.
 
         A call that does not name a value of the dimension is in no scope of it.
         """
         if not self.dimension:
             return "global"
-        found = intent.value(self.dimension)
+        found = attribution.value(who, self.dimension)
         if not found or (self.value and found != self.value):
             return None
         return self.of(found)
 
     def of(self, value: str) -> str:
         """The subject of one value."""
-        joint = "=" if self.dimension.startswith("label:") else ":"
+        joint = "=" if self.dimension.startswith(LABEL) else ":"
         return f"{self.dimension}{joint}{value}" if self.dimension else "global"
 
     def __str__(self) -> str:
@@ -114,13 +115,15 @@ class Budget:
     alert_shares: tuple[int, ...] = ()
     unpriced: bool = False
 
-    def charge(self, intent: Intent, *, downgraded: bool = False) -> Charge | None:
-        """What a call asks of this budget; None where the budget is not about it."""
-        subject = self.scope.subject(intent)
+    def charge(self, who: Attributed, at: float, *, downgraded: bool = False) -> Charge | None:
+        """What a call that starts at a moment asks of this budget; None where the budget is not
+        about it.
+        """
+        subject = self.scope.subject(who)
         if subject is None:
             return None
         soft = self.at_limit is AtLimit.DOWNGRADE and not downgraded
-        return self.on(subject, intent.started_at, self.downgrade_share if soft else MILLION)
+        return self.on(subject, at, self.downgrade_share if soft else MILLION)
 
     def on(self, subject: str, at: float, share: int = MILLION) -> Charge:
         """The terms of a subject's account in the window that holds a moment."""
@@ -171,7 +174,8 @@ class Balance:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """An account whose spending reached an amount. Raised once for each, in the transaction that
-    settled the spending; `raised_at` is in seconds since the epoch.
+    settled the spending; `raised_at` is in seconds since the epoch. `claims` is how often somebody
+    tried to deliver it before.
     """
 
     account: str
@@ -179,6 +183,7 @@ class Alert:
     limit_nanos: int
     spent_nanos: int
     raised_at: float
+    claims: int = 0
 
 
 def exceeded(balance: Balance, needed_nanos: int) -> BudgetExceeded:

@@ -22,17 +22,6 @@ class CallState(enum.Enum):
     UNKNOWN = "unknown"  # the gateway stopped before the outcome was recorded; costs its hold
 
 
-ATTRIBUTION: Mapping[str, str] = MappingProxyType(
-    {
-        "session": "session_id",
-        "agent": "agent_id",
-        "end_user": "end_user_id",
-        "api_key": "api_key",
-    }
-)
-"""Dimensions of attribution and the fields of Intent that hold them; `label:<key>` is one too."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A call about to be made. Times are seconds since the epoch; money is nano-USD.
@@ -55,16 +44,6 @@ class Intent:
     api_key: str = ""  # the id of the caller's key, never the key
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     streamed: bool = False
-
-    def value(self, dimension: str) -> str:
-        """Who the call is for, by a dimension of attribution; empty where it does not say.
-
-        Raises KeyError for what is no such dimension.
-        """
-        if dimension.startswith("label:"):
-            return self.labels.get(dimension.removeprefix("label:"), "")
-        value: str = getattr(self, ATTRIBUTION[dimension])
-        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from hexgate.domain.usage import Usage
 
 DAY_S = 86_400
 HOUR_S = 3_600
-LABEL = "label:"
 DIMENSIONS = ("provider", "model", "agent", "session", "end_user", "api_key", "day", "hour")
 """What a report may be split by, besides `label:<key>`. Days and hours are in UTC."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from hexgate.adapters.ledger.sheet import SUMS, Account, Sheet, charged, summed, totals
+from hexgate.domain import attribution
 from hexgate.domain.budget import Alert, Balance, Budget, Charge, window_end
 from hexgate.domain.errors import StoreUnavailable
 from hexgate.domain.ledger import Entry, Intent, Settlement, expired
@@ -148,7 +149,8 @@ class MemoryLedger:
         free = [alert for alert, claimed in self._alerts.values() if claimed <= now]
         free.sort(key=lambda one: (one.raised_at, one.account, one.threshold_nanos))
         for alert in free[:limit]:
-            self._alerts[alert.account, alert.threshold_nanos] = (alert, until)
+            again = replace(alert, claims=alert.claims + 1)
+            self._alerts[alert.account, alert.threshold_nanos] = (again, until)
         return tuple(free[:limit])
 
     async def delivered(self, alert: Alert) -> None:
@@ -206,7 +208,7 @@ def _value(entry: Entry, dimension: str) -> str:
         case "hour":
             return hour_of(intent.started_at)
         case _:
-            return intent.value(dimension)
+            return attribution.value(intent, dimension)
 
 
 def _age(entry: Entry) -> tuple[float, str]:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from hexgate.adapters.ledger import rows
 from hexgate.adapters.ledger.sheet import Sheet
+from hexgate.domain.attribution import LABEL
 from hexgate.domain.budget import Alert, Budget, Charge, window_end
 from hexgate.domain.errors import BudgetExceeded, StoreUnavailable
 from hexgate.domain.ledger import CallState, Intent, Settlement, expired
-from hexgate.domain.report import DAY_S, LABEL, day_of
+from hexgate.domain.report import DAY_S, day_of
 
 GROUP = 500
 """Rows that one operation sweeps or prunes at most, so that calls need not wait for all of them."""
@@ -36,7 +37,7 @@ _OLDEST = (
     "ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
 )
 _UNCLAIMED = (
-    "SELECT account, threshold_nanos, limit_nanos, spent_nanos, raised_at FROM alerts "
+    "SELECT account, threshold_nanos, limit_nanos, spent_nanos, raised_at, claims FROM alerts "
     "WHERE claimed_until <= ? ORDER BY raised_at, account, threshold_nanos LIMIT ?"
 )
 # What SQLite says of a number beyond 64 bits, of text that is no UTF-8, and of one without end.
@@ -195,7 +196,8 @@ def claim(db: sqlite3.Connection, op: tuple[float, float, int]) -> list[tuple[An
     now, until, limit = op
     found = db.execute(_UNCLAIMED, (now, limit)).fetchall()
     db.executemany(
-        "UPDATE alerts SET claimed_until = ? WHERE account = ? AND threshold_nanos = ?",
+        "UPDATE alerts SET claimed_until = ?, claims = claims + 1 "
+        "WHERE account = ? AND threshold_nanos = ?",
         [(until, *row[:2]) for row in found],
     )
     return found

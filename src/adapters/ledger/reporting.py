@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from hexgate.adapters.ledger.rows import INTENT, OUTCOME, Value
 from hexgate.adapters.ledger.sheet import ALL, SUMMED, SUMS
+from hexgate.domain.attribution import FIELDS, LABEL
 from hexgate.domain.errors import PeriodPruned, Violation
-from hexgate.domain.ledger import ATTRIBUTION
-from hexgate.domain.report import DAY_S, LABEL, Query, day_of
+from hexgate.domain.report import DAY_S, Query, day_of
 
 Statement = tuple[str, tuple[Value, ...]]
 
@@ -128,7 +128,7 @@ class Reporting:
             return None
         asked = {one for one in by if one not in ("provider", "model", "day")}
         asked |= {f"{LABEL}{key}" for key in query.labels}
-        asked |= {name for name in SUMMED if getattr(query, ATTRIBUTION[name])}
+        asked |= {name for name in SUMMED if getattr(query, FIELDS[name])}
         if len(asked) > 1 or not asked <= self._summed:
             return None
         return next(iter(asked), ALL)
@@ -171,12 +171,12 @@ class Reporting:
             return self._words.label, (key,)
         if dimension in ("day", "hour"):
             return getattr(self._words, dimension), ()
-        return _SERVED.get(dimension) or ATTRIBUTION[dimension], ()
+        return _SERVED.get(dimension) or FIELDS[dimension], ()
 
     def _matching(self, query: Query, start: float, end: float) -> Statement:
         where = "tenant = ? AND started_at >= ? AND started_at < ?"
         given: list[Value] = [query.tenant, start, end]
-        columns = (*ATTRIBUTION.values(), "call_id")
+        columns = (*FIELDS.values(), "call_id")
         for name, column in (*_SERVED.items(), *zip(columns, columns, strict=True)):
             if value := getattr(query, name):
                 where += f" AND {column} = ?"
@@ -190,7 +190,7 @@ class Reporting:
     def _value(query: Query, dimension: str) -> str:
         if dimension.startswith(LABEL):
             return query.labels.get(dimension.removeprefix(LABEL), "")
-        value: str = getattr(query, ATTRIBUTION[dimension]) if dimension else ""
+        value: str = getattr(query, FIELDS[dimension]) if dimension else ""
         return value
 
 
@@ -203,9 +203,9 @@ def _check(query: Query, has: Extent, what: str) -> None:
     if query.start >= has.oldest:
         return
     text = (
-        f"begins before {day_of(has.oldest)}, the first day whose rows retention has kept; a report "
-        f"{what} needs rows: begin it later, or ask for whole days by provider, model, agent, "
-        "end_user or api_key"
+        f"begins before {day_of(has.oldest)}, the first day whose rows retention has kept; a "
+        f"report {what} needs rows: begin it later, or ask for whole days by provider, model, "
+        "agent, end_user or api_key"
     )
     raise PeriodPruned(
         f"period.start_time {text}",

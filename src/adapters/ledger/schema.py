@@ -78,7 +78,7 @@ CREATE TABLE accounts (
     limit_nanos INTEGER NOT NULL,
     alerts TEXT NOT NULL,
     spent_nanos INTEGER NOT NULL,
-    held_nanos INTEGER NOT NULL CHECK (held_nanos >= 0),
+    held_nanos INTEGER NOT NULL,
     opening_nanos INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sums (
@@ -98,6 +98,7 @@ CREATE TABLE alerts (
     limit_nanos INTEGER NOT NULL,
     spent_nanos INTEGER NOT NULL,
     raised_at REAL NOT NULL,
+    claims INTEGER NOT NULL DEFAULT 0,
     claimed_until REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (account, threshold_nanos)
 ) STRICT, WITHOUT ROWID;
@@ -105,7 +106,7 @@ CREATE TABLE facts (
     name TEXT PRIMARY KEY,
     value REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
-"""
+"""  # noqa: S608 # constants
 
 
 def _summing(dimension: str, value: str) -> str:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from hexgate.domain import attribution
+from hexgate.domain.attribution import LABEL
 from hexgate.domain.budget import Alert, Balance, Charge, exceeded
 from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost
-from hexgate.domain.report import DAY_S, LABEL, Totals, day_of
+from hexgate.domain.report import DAY_S, Totals, day_of
 from hexgate.domain.usage import Usage
 
 ALL = ""
@@ -200,7 +202,7 @@ class Sheet:
     def _count(self, intent: Intent, settlement: Settlement) -> None:
         day, amounts = self._day_of(intent.started_at), summed(settlement)
         for dimension in (ALL, *self._summed):
-            value = intent.value(dimension) if dimension else ""
+            value = attribution.value(intent, dimension) if dimension else ""
             key = SumKey(
                 dimension, day, value, settlement.provider, settlement.model, intent.tenant
             )

@@ -158,6 +158,7 @@ class SqliteLedger:
                 limit_nanos=row[2],
                 spent_nanos=row[3],
                 raised_at=row[4],
+                claims=row[5],
             )
             for row in found
         )
