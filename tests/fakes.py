@@ -25,6 +25,7 @@ from hexgate.domain.call import ChatCall, EmbedCall, Options, Timeouts
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.embed import Embedded, EmbedInput, EmbedSpec
 from hexgate.domain.errors import BadResponse, Unsupported
+from hexgate.domain.interaction import Interaction
 from hexgate.domain.ledger import Intent, Settlement
 from hexgate.domain.spec import Spec
 from hexgate.domain.usage import Usage
@@ -333,3 +334,19 @@ class RecordingObserver:
     def settlements(self) -> Sequence[Settlement]:
         """The settlements alone, in order."""
         return [settlement for _, settlement in self.told]
+
+
+class RecordingInteractions:
+    """Keeps what it is told of the calls that it wants: all of them, or those of these names."""
+
+    def __init__(self, *wanted: str) -> None:
+        self._wanted = wanted
+        self.told: list[Interaction] = []
+
+    def wants(self, call_id: str) -> bool:
+        """See Interactions."""
+        return not self._wanted or call_id in self._wanted
+
+    def ended(self, interaction: Interaction) -> None:
+        """See Interactions."""
+        self.told.append(interaction)

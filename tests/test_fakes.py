@@ -24,15 +24,25 @@ from hexgate.domain.errors import BadResponse, CredentialRejected, Overloaded, U
 from hexgate.domain.ledger import CallState
 from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
+from hexgate.ports.interactions import Interactions
 from hexgate.ports.observer import Observer
 from hexgate.ports.probe import Probe
 from hexgate.ports.provider import Provider
 from tests.contracts.clock import ClockContract
 from tests.contracts.fitting import Asked, FittingContract
+from tests.contracts.interactions import ASKED, InteractionsContract
 from tests.contracts.observer import INTENT, ObserverContract, settlement
 from tests.contracts.probe import ProbeContract
 from tests.contracts.provider import ProviderContract
-from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script, call, script
+from tests.fakes import (
+    FakeClock,
+    FakeProvider,
+    RecordingInteractions,
+    RecordingObserver,
+    Script,
+    call,
+    script,
+)
 
 END = Finished(finish=Finish.TOOL_CALLS, usage=Usage(uncached_input=9, output=4), model="m")
 RICH = Script(
@@ -103,6 +113,20 @@ class TestFakeObserver(ObserverContract):
         observer = RecordingObserver()
         observer.ended(INTENT, settlement(CallState.CANCELLED))
         assert [told.state for told in observer.settlements] == [CallState.CANCELLED]
+
+
+class TestFakeInteractions(InteractionsContract):
+    async def make(self) -> Interactions:
+        return RecordingInteractions()
+
+    async def broken(self) -> Interactions:
+        return RecordingInteractions()
+
+    def test_keeps_what_it_is_told_and_wants_what_it_was_made_for(self) -> None:
+        log = RecordingInteractions("one")
+        log.ended(ASKED)
+        assert log.told == [ASKED]
+        assert (log.wants("one"), log.wants("two")) == (True, False)
 
 
 class TestFakeProvider(ProviderContract):

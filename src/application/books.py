@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from hexgate.application.bounds import worst_cost, worst_two
+from hexgate.application.bounds import worst
+from hexgate.application.budgets import NO_BUDGETS, Budgets
 from hexgate.domain.answer import PRICE_UNCERTAIN, Finish, Warned
+from hexgate.domain.budget import Budget
 from hexgate.domain.call import Call, Hop
-from hexgate.domain.errors import DeadlineExceeded, GatewayError
+from hexgate.domain.errors import BudgetExceeded, DeadlineExceeded, GatewayError
 from hexgate.domain.estimate import apart_tokens, text_tokens
 from hexgate.domain.ledger import CallState, Intent, Settlement
-from hexgate.domain.price import Cost, cost
+from hexgate.domain.price import Cost, cost, untold
 from hexgate.domain.receipt import Receipt
 from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
@@ -28,33 +30,67 @@ A = TypeVar("A")
 SWEEP_MARGIN_S = 60.0
 
 
+class Cheaper(Protocol):
+    """How a call goes on that a budget sends to cheaper models."""
+
+    def __call__(self, call: C, budget: Budget) -> C | None:
+        """The same call to these models; None where it may not go to any of them."""
+        ...
+
+
 class Books:
     """Opens and closes the account of each call. What returns is durable."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        observer: Observer,
+        budgets: Budgets = NO_BUDGETS,
+        cheaper: Cheaper | None = None,
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
+        self._budgets = budgets
+        self._cheaper = cheaper
 
     async def ask(
         self, call: C, go: Callable[[C], Awaitable[A]], *, streamed: bool = False
-    ) -> tuple[Account, A]:
+    ) -> tuple[Account[C], A]:
         """Record the intent, then ask by `go`: the open account and what was answered.
 
-        What `go` raises is settled, carries the receipt and is raised again.
+        What `go` raises is settled, carries the receipt and is raised again. The call is that of
+        the account: a budget may have sent it elsewhere.
         """
         account = await self.open(call, streamed=streamed)
         try:
-            answer = await go(call)
+            answer = await go(account.call)
         except BaseException as error:
             await account.failed(error)
             raise
         account.accepted()
         return account, answer
 
-    async def open(self, call: Call, *, streamed: bool) -> Account:
-        """Record the intent. Raises StoreUnavailable; then no provider may be called."""
-        first = call.hops[0]
+    async def open(self, call: C, *, streamed: bool) -> Account[C]:
+        """Record the intent, held on the accounts of its budgets.
+
+        Raises StoreUnavailable and BudgetExceeded; then no provider may be called.
+        """
+        try:
+            return await self._begin(call, streamed=streamed)
+        except BudgetExceeded as refused:
+            budget = self._budgets.downgrading(refused.metadata["budget"])
+            if budget is None or self._cheaper is None:
+                raise
+            cheaper = self._cheaper(call, budget)
+            if cheaper is None:
+                raise
+        return await self._begin(cheaper, streamed=streamed, downgraded=True)
+
+    async def _begin(self, call: C, *, streamed: bool, downgraded: bool = False) -> Account[C]:
+        first, hold = call.hops[0], call.hold
+        hold.base_nanos = hold.nanos = worst(call)
         options = call.options
         intent = Intent(
             call_id=call.call_id,
@@ -62,19 +98,21 @@ class Books:
             requested_model=call.spec.model,
             provider=first.provider,
             model=first.model,
-            hold_nanos=_hold(call),
+            hold_nanos=hold.nanos,
             price_known=all(hop.price is not None for hop in call.hops),
             started_at=call.started_at,
             expires_at=call.started_at + (call.deadline - call.started) + SWEEP_MARGIN_S,
             session_id=options.session_id,
             agent_id=options.agent_id,
             end_user_id=options.end_user_id,
+            api_key=options.api_key,
             labels=options.labels,
             streamed=streamed,
         )
         account = Account(call, intent, self._ledger, self._clock, self._observer)
+        charges = self._budgets.charges(options, call.started_at, downgraded=downgraded)
         try:
-            await self._ledger.begin(intent)
+            await self._ledger.begin(intent, charges)
         except asyncio.CancelledError:
             # The write goes on without us, so the intent stands and must not stay open.
             await account.abandon()
@@ -82,11 +120,11 @@ class Books:
         return account
 
 
-class Account:
+class Account(Generic[C]):
     """One call's account: collects what was delivered, closed exactly once."""
 
     def __init__(
-        self, call: Call, intent: Intent, ledger: Ledger, clock: Clock, observer: Observer
+        self, call: C, intent: Intent, ledger: Ledger, clock: Clock, observer: Observer
     ) -> None:
         self.call = call
         self._intent = intent
@@ -221,7 +259,7 @@ class Account:
         delivered = text_tokens(self.chars)
         if self.usage is not None:
             # Running totals lag behind what was delivered when a stream ends early.
-            output = max(self.usage.output, delivered)
+            output = self.usage.output + max(0, delivered - self.usage.written)
             return replace(self.usage, output=output, estimated=True)
         presumed = self._presumed()
         return replace(presumed, output=max(presumed.output, delivered), estimated=True)
@@ -265,7 +303,8 @@ class Account:
             # Nothing used costs nothing, whatever the price.
             return Cost() if usage.total == 0 else cost(usage, None)
         spent = cost(usage, price)
-        apart = price.apart and apart_tokens(self.call.spec, price.apart)
+        kinds = untold(usage, price)
+        apart = kinds and apart_tokens(self.call.spec, kinds)
         return replace(spent, estimated=True) if self._uncertain or apart else spent
 
     def _wasted(self) -> Iterator[Cost]:
@@ -286,10 +325,3 @@ class Account:
         total = sum(one.total_nanos for one in wasted)
         version = spent.price_version or wasted[0].price_version
         return replace(spent, wasted_nanos=total, price_version=version, estimated=True)
-
-
-def _hold(call: Call) -> int:
-    """The most that attempts can cost which run at a time, in nano-USD."""
-    if call.hedge_after_s > 0:
-        return worst_two(call.hops, call.input_tokens, call.spec)
-    return max(worst_cost(hop, call.input_tokens, call.spec) for hop in call.hops)

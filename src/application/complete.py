@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hexgate.application.books import Books
+from hexgate.application.following import Begin, nobody
 from hexgate.application.policies.cache import Cached
 from hexgate.application.prepare import Prepare
 from hexgate.application.requests import ChatRequest
@@ -30,15 +31,29 @@ class Answer:
 class Complete:
     """Prepared, looked up, recorded, answered, settled: in this order."""
 
-    def __init__(self, prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> None:
+    def __init__(
+        self,
+        prepare: Prepare,
+        provider: Cached,
+        books: Books,
+        clock: Clock,
+        follow: Begin = nobody,
+    ) -> None:
         self._prepare = prepare
         self._provider = provider
         self._books = books
         self._clock = clock
+        self._follow = follow
 
     async def __call__(self, request: ChatRequest) -> Answer:
         """Answer, or raise a GatewayError that carries the receipt of what was spent."""
-        call = self._prepare.chat(request)
+        with self._follow(request) as told:
+            answer = await self._answer(told.about(self._prepare.chat(request)))
+            done = answer.completion
+            told.answered(answer.receipt, parts=done.parts, finish=done.finish)
+        return answer
+
+    async def _answer(self, call: ChatCall) -> Answer:
         kept = await self._provider.hit(call)
         if kept is not None:
             receipt = from_cache(call, self._clock.monotonic() - call.started)
@@ -48,7 +63,7 @@ class Complete:
         account.chars = _chars(completion)
         account.warned(completion.warnings)
         receipt = await account.settle(CallState.SETTLED, finish=completion.finish)
-        return Answer(completion, receipt, (*call.warnings, *completion.warnings))
+        return Answer(completion, receipt, (*account.call.warnings, *completion.warnings))
 
 
 def from_cache(call: ChatCall, total_s: float) -> Receipt:

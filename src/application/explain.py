@@ -12,7 +12,7 @@ from hexgate.application.requests import ChatRequest
 from hexgate.domain.call import ChatCall, Hop
 from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import GatewayError, Unsupported
-from hexgate.domain.estimate import input_tokens
+from hexgate.domain.estimate import MOST, input_tokens
 from hexgate.domain.health import BreakerStatus
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.limiter import Left, Limiter
@@ -64,7 +64,7 @@ class Explain:
     async def __call__(self, request: ChatRequest) -> Explained:
         """What a call would find now. Raises what the call would, but for targets ruled out."""
         plan, call = self._prepare.dry(request)
-        tokens = input_tokens(request.spec)
+        tokens = input_tokens(request.spec, MOST)
         candidates: list[Considered] = []
         rejected = [
             await self._considered(request, tokens, one.hop, one.error.message, one.error)

@@ -10,6 +10,7 @@ from hexgate.application.policies.cache import Cached
 from hexgate.application.policies.deadline import Timed
 from hexgate.application.policies.fallback import Fallback
 from hexgate.application.policies.hedge import Hedged
+from hexgate.application.policies.hold import Held
 from hexgate.application.policies.limit import Limited
 from hexgate.application.policies.record import Recorded
 from hexgate.application.policies.retry import Retried, RetryRules
@@ -19,6 +20,7 @@ from hexgate.domain.call import CacheMode
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.cache import CompletionCache
 from hexgate.ports.clock import Clock
+from hexgate.ports.ledger import Ledger
 from hexgate.ports.limiter import Limiter
 from hexgate.ports.provider import Provider
 
@@ -33,15 +35,19 @@ def harden(
     vitals: Vitals,
     clock: Clock,
     several_keys: bool = False,
+    ledger: Ledger | None = None,
     chance: Callable[[], float] = random.random,
 ) -> Provider:
-    """Read upward: each retry asks the breaker, then the limiter; what passes is recorded.
+    """Read upward: each retry asks the breaker, then the limiter; what passes is held
+    and recorded.
 
-    With `several_keys` a failure that is about one key is repeated at once with another.
+    With `several_keys` a failure that is about one key is repeated at once with another. `ledger`
+    is where the holds are of calls that may need more than one attempt.
     """
     timed = Timed(leaf, name, clock)
     recorded = Recorded(timed, name, vitals, clock)
-    limited = Limited(recorded, limiter, clock, key=name)
+    held = recorded if ledger is None else Held(recorded, ledger)
+    limited = Limited(held, limiter, clock, key=name)
     guarded = Guarded(limited, breaker, vitals, name)
     rotated = Rotated(guarded) if several_keys else guarded
     return Retried(rotated, rules, clock, chance)

@@ -13,8 +13,9 @@ from hexgate.application.requests import ChatRequest, EmbedRequest, Request
 from hexgate.application.router import Router
 from hexgate.domain.answer import Warned
 from hexgate.domain.attempts import Attempts
-from hexgate.domain.call import Call, ChatCall, EmbedCall, Hop, Options
-from hexgate.domain.estimate import embedded_tokens, input_tokens
+from hexgate.domain.budget import Budget
+from hexgate.domain.call import CacheMode, Call, ChatCall, EmbedCall, Hold, Hop, Options
+from hexgate.domain.estimate import Tokens
 from hexgate.domain.spec import Spec
 from hexgate.domain.validation import validate
 from hexgate.ports.clock import Clock
@@ -34,7 +35,7 @@ class Prepare:
         """The call for a completion, with its hops in order."""
         request = self._named(request)
         validate(request.spec, request.options)
-        tokens = input_tokens(request.spec)
+        tokens = Tokens.of(request.spec)
         plan = self._router.plan(request, tokens)
         return self._chat(request, plan, tokens)
 
@@ -42,7 +43,7 @@ class Prepare:
         """What `chat` would find now, without counting; no call where every target is ruled out."""
         request = self._named(request)
         validate(request.spec, request.options)
-        tokens = input_tokens(request.spec)
+        tokens = Tokens.of(request.spec)
         plan = self._router.plan(request, tokens, peek=True)
         return plan, self._chat(request, plan, tokens) if plan.hops else None
 
@@ -51,16 +52,46 @@ class Prepare:
         here.
         """
         validate(request.spec, request.options)
-        tokens = embedded_tokens(request.spec)
+        tokens = Tokens.of(request.spec)
         plan = self._router.plan(request, tokens)
         return self._call(EmbedCall, request, plan, tokens)
+
+    def cheaper(self, call: C, budget: Budget) -> C | None:
+        """See Cheaper. Vectors of two models do not compare, so embeddings go nowhere else."""
+        spec = call.spec
+        if not isinstance(spec, Spec):
+            return None
+        request = ChatRequest(
+            call_id=call.call_id,
+            tenant=call.tenant,
+            spec=spec,
+            options=call.options,
+            deadline=call.deadline,
+        )
+        tokens = Tokens(call.input_tokens, call.most_input_tokens)
+        plan = self._router.listed(request, tokens, budget.cheaper)
+        if not plan.hops:
+            return None
+        first, asked = plan.hops[0], call.hops[0]
+        return replace(
+            call,
+            model=first.model,
+            max_output_tokens=first.max_output_tokens,
+            timeouts=first.timeouts,
+            hops=plan.hops,
+            hold=Hold(),
+            hedge_after_s=0.0,
+            warnings=(*call.warnings, *_downgraded(budget, asked, first)),
+            # Whoever asks once there is money again shall not find the lesser answer.
+            options=replace(call.options, cache_mode=CacheMode.BYPASS),
+        )
 
     def _named(self, request: ChatRequest) -> ChatRequest:
         if request.spec.model or not self._defaults.model:
             return request
         return replace(request, spec=replace(request.spec, model=self._defaults.model))
 
-    def _chat(self, request: ChatRequest, plan: Plan, tokens: int) -> ChatCall:
+    def _chat(self, request: ChatRequest, plan: Plan, tokens: Tokens) -> ChatCall:
         spec = request.spec
         strangers = _strangers(spec, self._router.providers) if spec.provider_options else ()
         call = self._call(ChatCall, request, plan, tokens, strangers)
@@ -72,7 +103,7 @@ class Prepare:
         kind: type[C],
         request: Request,
         plan: Plan,
-        tokens: int,
+        tokens: Tokens,
         warnings: Iterable[Warned] = (),
     ) -> C:
         """A call of this kind: routed, priced and bounded."""
@@ -90,7 +121,8 @@ class Prepare:
             max_output_tokens=first.max_output_tokens,
             attempts=Attempts(self._attempts(options)),
             timeouts=first.timeouts,
-            input_tokens=tokens,
+            input_tokens=tokens.likely,
+            most_input_tokens=tokens.most,
             hops=plan.hops,
             hedge_after_s=hedge_after_s,
             warnings=(*warnings, *skipped),
@@ -98,14 +130,16 @@ class Prepare:
             started_at=self._clock.now(),
         )
 
-    def _hedge(self, request: Request, plan: Plan, tokens: int) -> tuple[float, tuple[Warned, ...]]:
+    def _hedge(
+        self, request: Request, plan: Plan, tokens: Tokens
+    ) -> tuple[float, tuple[Warned, ...]]:
         """When a second attempt starts, and what the caller is told if there is to be none."""
         asked = request.options.hedge_after_s
         after_s = plan.hedge_after_s if asked is None else asked
         if not after_s:
             return 0.0, ()
         bound = tighter(request.options, self._defaults.max_cost_nanos)
-        if affords_two(plan.hops, request, bound, tokens):
+        if affords_two(plan.hops, request, bound, tokens.most):
             return after_s, ()
         return 0.0, (_NO_HEDGE,) if asked else ()
 
@@ -120,6 +154,16 @@ _NO_HEDGE = Warned(
     "the bound on money does not hold for two attempts together, so there is no second one",
     "options.routing.hedge_after",
 )
+
+
+def _downgraded(budget: Budget, asked: Hop, given: Hop) -> Iterator[Warned]:
+    if (asked.provider, asked.model) != (given.provider, given.model):
+        yield Warned(
+            "MODEL_DOWNGRADED",
+            f"too little is left of the budget {budget.name} for {asked.provider}/{asked.model}: "
+            f"the call goes to {given.provider}/{given.model}",
+            "spec.model",
+        )
 
 
 def _clamped(spec: Spec, hop: Hop) -> Iterator[Warned]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import dropwhile
+from types import MappingProxyType
 from typing import TypeAlias
 
 from hexgate.application.bounds import worst_cost
@@ -17,6 +18,7 @@ from hexgate.domain.balance import Candidate, Group, Member, Strategy, ranked, w
 from hexgate.domain.call import FallbackMode, Hop, Objective
 from hexgate.domain.catalog import ModelCard, Target
 from hexgate.domain.conditions import Condition
+from hexgate.domain.estimate import Tokens
 from hexgate.domain.fallback import FAILING, Rule
 from hexgate.domain.health import BreakerState
 from hexgate.domain.routing import Routes
@@ -39,7 +41,7 @@ class _Draft:
     """A plan in the making. `covered` says on what it already leads to a target."""
 
     request: Request
-    tokens: int
+    tokens: Tokens
     peek: bool
     wished: Mapping[str, int]
     hops: list[Hop] = field(default_factory=list)
@@ -77,7 +79,7 @@ class Router:
         """Each configured provider, and its vendor."""
         return self._routes.providers
 
-    def plan(self, request: Request, tokens: int, *, peek: bool = False) -> Plan:
+    def plan(self, request: Request, tokens: Tokens, *, peek: bool = False) -> Plan:
         """Where this request, of so many input tokens, may go now; that may be nowhere.
 
         With `peek` nothing is counted. Raises UnknownModel, and InvalidRequest for a preferred
@@ -104,7 +106,13 @@ class Router:
             hedge_after_s=named.hedge_after_s,
         )
 
-    def _lone(self, request: Request, tokens: int, named: Group) -> Plan:
+    def listed(self, request: Request, tokens: Tokens, targets: tuple[Target, ...]) -> Plan:
+        """The same, but to these targets alone, in their order."""
+        draft = _Draft(request, tokens, peek=False, wished=_NO_WISHES)
+        self._add(draft, _listed(targets), "", "")
+        return Plan(hops=tuple(draft.hops), ruled_out=tuple(draft.ruled_out))
+
+    def _lone(self, request: Request, tokens: Tokens, named: Group) -> Plan:
         """The common call: one target and nothing after it."""
         hop = self._screen.hop(request, self._catalog.card(named.members[0].target))
         error = self._screen.refusal(request, hop, tokens)
@@ -206,7 +214,7 @@ class Router:
             if vital is not None:
                 active, latency_s = vital.active, vital.expected_s(self._clock.monotonic())
         elif strategy is Strategy.COST and hop.price is not None:
-            cost_nanos = worst_cost(hop, draft.tokens, draft.request.spec)
+            cost_nanos = worst_cost(hop, draft.tokens.likely, draft.request.spec)
         return Candidate(
             target=member.target,
             weight=member.weight,
@@ -247,3 +255,4 @@ def _on(conditions: Iterable[Condition]) -> str:
 
 
 _NOTHING: frozenset[Condition] = frozenset()
+_NO_WISHES: Mapping[str, int] = MappingProxyType({})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hexgate.application.bounds import refusal, tighter
+from hexgate.application.budgets import NO_BUDGETS, Budgets
 from hexgate.application.defaults import Defaults
 from hexgate.application.requests import Request
 from hexgate.application.vitals import Vitals
 from hexgate.domain.call import Hop, Options, Timeouts
 from hexgate.domain.catalog import ModelCard, Target
 from hexgate.domain.errors import GatewayError, NoEligibleTarget, TargetDisabled
+from hexgate.domain.estimate import Tokens
 from hexgate.domain.fallback import Rule
 from hexgate.domain.health import TargetState
 from hexgate.domain.spec import Spec
@@ -19,9 +21,10 @@ _TIMEOUTS = Timeouts()
 class Screen:
     """Makes hops, and rules out those that the caller, an operator or a bound does not allow."""
 
-    def __init__(self, vitals: Vitals, defaults: Defaults) -> None:
+    def __init__(self, vitals: Vitals, defaults: Defaults, budgets: Budgets = NO_BUDGETS) -> None:
         self._vitals = vitals
         self._defaults = defaults
+        self._budgets = budgets
 
     def hop(self, request: Request, card: ModelCard, rule: Rule | None = None) -> Hop:
         """This request at the target of a card."""
@@ -31,12 +34,13 @@ class Screen:
             provider=target.provider,
             model=target.model,
             max_output_tokens=self._longest(request, card),
+            context_tokens=card.context_tokens,
             price=card.price,
             timeouts=limits.tightened(request.options.timeouts),
             rule=rule,
         )
 
-    def refusal(self, request: Request, hop: Hop, tokens: int) -> GatewayError | None:
+    def refusal(self, request: Request, hop: Hop, tokens: Tokens) -> GatewayError | None:
         """Why this request, of so many input tokens, may not go there; None where it may."""
         options = request.options
         if options.allowed_providers or options.denied_providers:
@@ -47,7 +51,13 @@ class Screen:
             withdrawn = self._withdrawn(hop)
             if withdrawn is not None:
                 return withdrawn
-        return refusal(hop, request, tighter(options, self._defaults.max_cost_nanos), tokens)
+        return refusal(
+            hop,
+            request,
+            tighter(options, self._defaults.max_cost_nanos),
+            tokens,
+            budgeted=self._budgets.priced_alone(options),
+        )
 
     def _longest(self, request: Request, card: ModelCard) -> int:
         """The longest answer that one attempt may give, in tokens. Embedding writes none."""

@@ -7,6 +7,7 @@ from typing import Self
 
 from hexgate.application.books import Account, Books
 from hexgate.application.complete import from_cache
+from hexgate.application.following import UNTOLD, Begin, Untold, nobody
 from hexgate.application.policies.cache import Cached, Replay
 from hexgate.application.prepare import Prepare
 from hexgate.application.requests import ChatRequest
@@ -39,20 +40,29 @@ class Ending:
 class StreamComplete:
     """Prepared, looked up, recorded, opened. What follows is the delivery's business."""
 
-    def __init__(self, prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> None:
+    def __init__(
+        self,
+        prepare: Prepare,
+        provider: Cached,
+        books: Books,
+        clock: Clock,
+        follow: Begin = nobody,
+    ) -> None:
         self._prepare = prepare
         self._provider = provider
         self._books = books
         self._clock = clock
+        self._follow = follow
 
     async def __call__(self, request: ChatRequest) -> Delivery | Replayed:
         """Open a stream, or raise a GatewayError. Whoever holds the result must aclose() it."""
-        call = self._prepare.chat(request)
-        kept = await self._provider.hit(call)
-        if kept is not None:
-            return Replayed(call, Replay(kept), self._clock)
-        account, stream = await self._books.ask(call, self._provider.open, streamed=True)
-        return Delivery(account, stream)
+        with self._follow(request, streamed=True) as told:
+            call = told.about(self._prepare.chat(request))
+            kept = await self._provider.hit(call)
+            if kept is not None:
+                return Replayed(call, told.heard(Replay(kept)), self._clock, told)
+            account, stream = await self._books.ask(call, self._provider.open, streamed=True)
+            return Delivery(account, told.heard(stream), told)
 
 
 class Delivery:
@@ -61,9 +71,10 @@ class Delivery:
     Raises Interrupted when the provider breaks off. `receipt` is there once the call is settled.
     """
 
-    def __init__(self, account: Account, stream: Stream) -> None:
+    def __init__(self, account: Account[ChatCall], stream: Stream, told: Untold = UNTOLD) -> None:
         self._account = account
         self._stream = stream
+        self._told = told
         self.call = account.call
         self.accepted_at = account.accepted_at or account.call.started_at
         self.receipt: Receipt | None = None
@@ -101,13 +112,18 @@ class Delivery:
         try:
             await self._stream.aclose()
         finally:
-            await self._account.abandon()
-            self.receipt = self._account.receipt
+            try:
+                await self._account.abandon()
+            finally:
+                self.receipt = self._account.receipt
+                self._told.left(self.receipt)
 
     async def _finish(self, chunk: Finished) -> Ending:
         if chunk.usage is not None:
             self._account.usage = chunk.usage
-        self.receipt = await self._account.settle(CallState.SETTLED, finish=chunk.finish)
+        with self._told as told:
+            self.receipt = await self._account.settle(CallState.SETTLED, finish=chunk.finish)
+            told.answered(self.receipt, finish=chunk.finish)
         return Ending(chunk, self.receipt)
 
     async def _broken(self, error: Exception) -> Exception:
@@ -118,7 +134,9 @@ class Delivery:
         self._account.broke(error)
         if isinstance(error, Unserved):
             error = self._interrupted(error)
-        await self._account.failed(error)
+        with self._told as told:
+            await self._account.failed(error)
+            told.failed(error)
         if isinstance(error, GatewayError):
             self.receipt = error.receipt
         return error
@@ -135,9 +153,10 @@ class Delivery:
 class Replayed:
     """A kept answer as a delivery: reaches no provider and costs nothing."""
 
-    def __init__(self, call: ChatCall, stream: Replay, clock: Clock) -> None:
+    def __init__(self, call: ChatCall, stream: Stream, clock: Clock, told: Untold = UNTOLD) -> None:
         self._stream = stream
         self._clock = clock
+        self._told = told
         self.call = call
         self.accepted_at = call.started_at
         self.receipt: Receipt | None = None
@@ -151,9 +170,14 @@ class Replayed:
         """The next chunk, or the Ending."""
         chunk = await self._stream.__anext__()
         if isinstance(chunk, Finished):
-            self.receipt = from_cache(self.call, self._clock.monotonic() - self.call.started)
+            self.receipt = self._free()
+            self._told.answered(self.receipt, finish=chunk.finish)
             return Ending(chunk, self.receipt)
         return chunk
 
     async def aclose(self) -> None:
         """Nothing is held."""
+        self._told.left(self.receipt or self._free())
+
+    def _free(self) -> Receipt:
+        return from_cache(self.call, self._clock.monotonic() - self.call.started)

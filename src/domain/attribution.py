@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
 LABEL = "label:"
+LABEL_KEY = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 FIELDS: Mapping[str, str] = MappingProxyType(
     {
         "session": "session_id",

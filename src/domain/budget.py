@@ -211,11 +211,22 @@ def exceeded(balance: Balance, needed_nanos: int) -> BudgetExceeded:
 
 def window_end(name: str) -> float | None:
     """When the window of this name ends, in seconds since the epoch; None is never."""
+    window = _window(name)
+    return window.bounds_at(window_start(name))[1]
+
+
+def window_start(name: str) -> float:
+    """When it begins."""
+    window = _window(name)
+    if window is Window.TOTAL:
+        return 0.0
+    return datetime.strptime(name, _FORMATS[window]).replace(tzinfo=UTC).timestamp()
+
+
+def _window(name: str) -> Window:
     if name == "total":
-        return None
-    window = Window.DAY if len(name) > _MONTH_CHARS else Window.MONTH
-    begins = datetime.strptime(name, _FORMATS[window]).replace(tzinfo=UTC)
-    return window.bounds_at(begins.timestamp())[1]
+        return Window.TOTAL
+    return Window.DAY if len(name) > _MONTH_CHARS else Window.MONTH
 
 
 def _rfc3339(at: float) -> str:

@@ -90,6 +90,7 @@ class Options:
     end_user_id: str = ""
     agent_id: str = ""
     session_id: str = ""
+    api_key: str = ""  # the id of the caller's key, never the key
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allowed_providers: tuple[str, ...] = ()
     denied_providers: tuple[str, ...] = ()
@@ -111,6 +112,16 @@ class Options:
     max_queue_wait_s: float = 0.0
 
 
+@dataclass(slots=True)
+class Hold:
+    """What is held for a call, in nano-USD; `base_nanos` is for what runs at a time, the rest for
+    what attempts before it may have been billed.
+    """
+
+    base_nanos: int = 0
+    nanos: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """One place this call may go, with what is particular to it."""
@@ -118,6 +129,7 @@ class Hop:
     provider: str
     model: str  # the provider's own identifier
     max_output_tokens: int
+    context_tokens: int = 0  # 0 is not known
     price: Price | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     rule: Rule | None = None  # None: whoever stands before it in a plain list may fail to it
@@ -134,8 +146,9 @@ class Call:
     `deadline` is on the clock's monotonic scale, in seconds, and always set. `max_output_tokens`
     is what leaves for the provider: the caller's wish, else the default, capped by the model; 0
     where nothing is written.
-    `input_tokens` is an estimate. `hops` are the targets in the order in which they are tried, and
-    `hop` is the place of the one that is. `hedged` marks a leg that runs beside another.
+    `input_tokens` is an estimate, and `most_input_tokens` what it can be at the most; `hold` is
+    what the ledger holds for the call. `hops` are the targets in the order in which they are
+    tried, and `hop` is the place of the one that is. `hedged` marks a leg that runs beside another.
     `hedge_after_s` is when a second one starts; 0 is never. `warnings` are about the request.
     """
 
@@ -149,6 +162,8 @@ class Call:
     max_output_tokens: int = 0
     timeouts: Timeouts = field(default_factory=Timeouts)
     input_tokens: int = 0
+    most_input_tokens: int = 0
+    hold: Hold = field(default_factory=Hold)
     hops: tuple[Hop, ...] = ()
     hop: int = 0
     hedged: bool = False

@@ -168,9 +168,13 @@ class SpendLimitExceeded(Rejected):
 
 
 class BudgetExceeded(Rejected):
-    """A budget is used up."""
+    """A budget is used up. Always found out before a provider is asked, once more or at all.
+
+    `metadata["budget"]` is its name.
+    """
 
     reason = "BUDGET_EXCEEDED"
+    sent = False
 
 
 class PriceUnknown(Rejected):

@@ -7,17 +7,39 @@ from dataclasses import dataclass
 from hexgate.domain.usage import Usage
 
 _MILLION = 1_000_000
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Prices in nano-USD per million tokens. A cache rate of None falls back to `input`."""
+    """Prices in nano-USD per million tokens.
+
+    None is no price of its own: media cost what text does, the cache what other input does, an
+    hour in it what a shorter time does. Audio from the cache costs what text from the cache does
+    if that is said, else what other audio does.
+    """
 
     input: int
     output: int
     cache_read: int | None = None
     cache_write: int | None = None
     cache_write_1h: int | None = None
+    audio_input: int | None = None
+    audio_cache_read: int | None = None
+    image_input: int | None = None
+    audio_output: int | None = None
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """The kinds of media, such as `audio`, that cost something else in the input than text."""
+        kinds = _NONE
+        if self.audio_input not in (None, self.input):
+            kinds |= {"audio"}
+        if self.audio_cache_read not in (None, self.cache_read):
+            kinds |= {"audio"}
+        if self.image_input not in (None, self.input):
+            kinds |= {"image"}
+        return kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +54,9 @@ class Tier:
 class Price:
     """What a model costs. `tiers` are in rising order; `version` names the price table.
 
-    `apart` holds the kinds of media, such as `audio`, whose tokens cost something else in the
-    input than those of text, and `apart_input` the dearest of their rates. Usage counts them as
-    input, so with them a cost is an estimate.
+    `apart` holds kinds of media, such as `video`, whose tokens cost something else in the input
+    than those of text and which Usage never tells apart, and `apart_input` the dearest of their
+    rates. They are counted as text, so with them a cost is an estimate.
     """
 
     rates: Rates
@@ -50,6 +72,10 @@ class Price:
             if input_tokens > tier.above_input_tokens:
                 rates = tier.rates
         return rates
+
+    def kinds(self, input_tokens: int) -> frozenset[str]:
+        """The kinds of media that cost something else than text in a request of this size."""
+        return self.apart | self.rates_for(input_tokens).apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +100,65 @@ def cost(usage: Usage, price: Price | None) -> Cost:
     if price is None:
         return Cost(estimated=usage.estimated, unknown=True)
     rates = price.rates_for(usage.input)
-    read = rates.input if rates.cache_read is None else rates.cache_read
-    write = rates.input if rates.cache_write is None else rates.cache_write
-    write_1h = write if rates.cache_write_1h is None else rates.cache_write_1h
     return Cost(
-        input_nanos=_per_million(
-            usage.uncached_input * rates.input
-            + usage.cache_read * read
-            + usage.cache_write * write
-            + usage.cache_write_1h * write_1h
-        ),
-        output_nanos=_per_million(usage.output * rates.output),
+        input_nanos=_per_million(_asked(usage, rates)),
+        output_nanos=_per_million(_answered(usage, rates)),
         price_version=price.version,
         estimated=usage.estimated,
     )
+
+
+def untold(usage: Usage, price: Price) -> frozenset[str]:
+    """The kinds of media that the price tells apart and the usage does not."""
+    kinds = price.rates_for(usage.input).apart
+    if kinds and (usage.audio_input or usage.audio_cache_read):
+        kinds -= {"audio"}
+    if kinds and usage.image_input:
+        kinds -= {"image"}
+    return kinds | price.apart
+
+
+def ceiling(usage: Usage, price: Price, media: int) -> int:
+    """The most that a usage of text alone can turn out to cost, in nano-USD.
+
+    So many of its input tokens may be media of the dearest kind, and all of its output spoken.
+    """
+    rates = price.rates_for(usage.input)
+    known = (rates.audio_input, rates.audio_cache_read, rates.image_input, price.apart_input)
+    dearer = max(0, max(rate or 0 for rate in known) - rates.input)
+    said = usage.output * max(rates.output, rates.audio_output or 0)
+    return _per_million(_asked(usage, rates) + media * dearer) + _per_million(said)
+
+
+def _asked(usage: Usage, rates: Rates) -> int:
+    read = rates.input if rates.cache_read is None else rates.cache_read
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    write_1h = write if rates.cache_write_1h is None else rates.cache_write_1h
+    total = (
+        usage.uncached_input * rates.input
+        + usage.cache_read * read
+        + usage.cache_write * write
+        + usage.cache_write_1h * write_1h
+    )
+    if usage.audio_input or usage.audio_cache_read or usage.image_input:
+        total += _shown(usage, rates)
+    return total
+
+
+def _shown(usage: Usage, rates: Rates) -> int:
+    """What media cost that were asked about."""
+    audio = rates.input if rates.audio_input is None else rates.audio_input
+    image = rates.input if rates.image_input is None else rates.image_input
+    read = audio if rates.cache_read is None else rates.cache_read
+    audio_read = read if rates.audio_cache_read is None else rates.audio_cache_read
+    return (
+        usage.audio_input * audio + usage.audio_cache_read * audio_read + usage.image_input * image
+    )
+
+
+def _answered(usage: Usage, rates: Rates) -> int:
+    audio = rates.output if rates.audio_output is None else rates.audio_output
+    return usage.output * rates.output + usage.audio_output * audio
 
 
 def _per_million(amount: int) -> int:

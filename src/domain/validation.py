@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from hexgate.domain.attribution import LABEL_KEY
 from hexgate.domain.call import Options
 from hexgate.domain.chat import (
     Inline,
@@ -38,7 +39,6 @@ MAX_DIMENSIONS = 65_536
 MAX_NUMBERS = 8_192_000
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LABEL_KEY = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 _ALLOWED: dict[Role, tuple[type[Part], ...]] = {
     Role.SYSTEM: (Text,),
     Role.USER: (Text, Media),
@@ -302,10 +302,10 @@ def _attribution(options: Options) -> Iterator[Violation]:
     if len(options.labels) > MAX_LABELS:
         yield Violation("options.attribution.labels", f"at most {MAX_LABELS} pairs", "TOO_MANY")
     for key, value in options.labels.items():
-        if not _LABEL_KEY.fullmatch(key) or len(value) > MAX_ID_CHARS:
+        if not LABEL_KEY.fullmatch(key) or len(value) > MAX_ID_CHARS:
             yield Violation(
                 "options.attribution.labels",
-                f"a key must match {_LABEL_KEY.pattern}, a value have at most {MAX_ID_CHARS}",
+                f"a key must match {LABEL_KEY.pattern}, a value have at most {MAX_ID_CHARS}",
                 "FORMAT",
             )
 

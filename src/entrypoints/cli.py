@@ -1,4 +1,4 @@
-"""The command line: `serve`, `simulate`, `chat`, `check-config`, `check-providers`, `version`.
+"""The command line: `serve`, `chat`, `usage`, `budgets`, and what checks and simulates.
 
 Each command imports what it needs, so that `hexgate version` answers at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,9 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import hexgate
+from hexgate.entrypoints.reports import options
 
 if TYPE_CHECKING:
     from hexgate.adapters.simulator import Simulator
+
+# As a shell has it of a program that a closed pipe ended: 128 and SIGPIPE.
+CLOSED_PIPE = 141
 
 app = typer.Typer(
     name="hexgate",
@@ -137,6 +142,59 @@ def chat(
         _fail(problem)
 
 
+@app.command()
+def usage(
+    measure: options.Measured = "cost",
+    since: options.Since = "24h",
+    until: options.Until = "",
+    by: options.By = None,
+    provider: options.Provider = "",
+    model: options.Model = "",
+    session: options.Session = "",
+    user: options.User = "",
+    agent: options.Agent = "",
+    key: options.Key = "",
+    label: options.Label = None,
+    plot: options.Plot = False,
+    records: options.Records = False,
+    form: options.Format = None,
+    output: options.Output = None,
+    top: options.Top = 50,
+    address: options.Address = "127.0.0.1:50051",
+    timeout_s: options.Timeout = 600.0,
+) -> None:
+    """Show what was used and what it cost, from the ledger of a running gateway."""
+    from hexgate.entrypoints.reports import show
+    from hexgate.entrypoints.reports.asking import Wish, dimensions
+
+    labels, names = tuple(label or ()), dimensions(by or ())
+    wish = Wish(
+        since=since,
+        until=until,
+        provider=provider,
+        model=model,
+        session=session,
+        user=user,
+        agent=agent,
+        key=key,
+        labels=labels,
+    )
+    manner = show.Manner(
+        by=names, measure=measure, plot=plot, records=records, form=form, output=output, top=top
+    )
+    _print(show.usage(address, wish, manner, now=time.time(), timeout_s=timeout_s))
+
+
+@app.command()
+def budgets(
+    address: options.Address = "127.0.0.1:50051", timeout_s: options.Timeout = 60.0
+) -> None:
+    """Show every budget of a running gateway, and what is left of it."""
+    from hexgate.entrypoints.reports import show
+
+    _print(show.budgets(address, timeout_s))
+
+
 @app.command("check-config")
 def check_config(
     file: Annotated[Path, typer.Argument(help="The YAML file to check.")],
@@ -202,6 +260,18 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:  # Windows has none
         return asyncio.new_event_loop
     return new_event_loop
+
+
+def _print(report: Coroutine[Any, Any, str]) -> None:
+    """Run what prints and returns a problem, or nothing. A closed pipe ends it in silence."""
+    try:
+        problem = _run(report)
+    except BrokenPipeError:
+        # Else the interpreter would complain when it flushes what nobody will read.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(CLOSED_PIPE) from None
+    if problem:
+        _fail(problem)
 
 
 async def _until_signal() -> None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import random
 
 import structlog
+from prometheus_client import CollectorRegistry
 
+from hexgate.adapters.alerts.log import AlertLog
+from hexgate.adapters.alerts.metrics import AlertMetrics
 from hexgate.adapters.observers.targets import TargetLog
+from hexgate.application.alerting import Alerting
 from hexgate.application.books import Books
+from hexgate.application.budgets import Budgets
 from hexgate.application.check import Check
 from hexgate.application.complete import Complete
 from hexgate.application.defaults import Defaults
 from hexgate.application.embed import Embed
+from hexgate.application.estimate import EstimateCost
 from hexgate.application.explain import Explain
+from hexgate.application.following import Follow
 from hexgate.application.keys import Keys
 from hexgate.application.pipeline import harden, unite
 from hexgate.application.policies.cache import Cached
@@ -23,21 +30,30 @@ from hexgate.application.router import Router
 from hexgate.application.screen import Screen
 from hexgate.application.stream import StreamComplete
 from hexgate.application.targets import Targets as TargetList
+from hexgate.application.usage import UsageReports
 from hexgate.application.vitals import Vitals
+from hexgate.domain.budget import AtLimit, Budget, Window
 from hexgate.domain.call import CacheMode, Timeouts
 from hexgate.domain.conditions import Condition
 from hexgate.domain.routing import Routes
+from hexgate.entrypoints.fields import nanos
 from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.resilience import Retry
-from hexgate.entrypoints.routes import configured
-from hexgate.entrypoints.settings import Settings, nanos
+from hexgate.entrypoints.routes import configured, target
+from hexgate.entrypoints.settings import Settings
+from hexgate.entrypoints.spending import DOWNGRADE_AT, millionths, scope_of
+from hexgate.entrypoints.spending import Budget as BudgetWish
+from hexgate.ports.accounts import Alerts
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.cache import CompletionCache
 from hexgate.ports.catalog import ModelCatalog
 from hexgate.ports.clock import Clock
+from hexgate.ports.herald import Herald
+from hexgate.ports.interactions import Interactions
 from hexgate.ports.ledger import Ledger
 from hexgate.ports.limiter import Limiter
 from hexgate.ports.observer import Observer
+from hexgate.ports.store import Store
 
 
 def build_vitals(clock: Clock) -> Vitals:
@@ -73,6 +89,7 @@ def build_provider(
     breaker: Breaker,
     cache: CompletionCache,
     vitals: Vitals,
+    ledger: Ledger,
     clock: Clock,
 ) -> Cached:
     """Every provider hardened, all of them one."""
@@ -87,6 +104,7 @@ def build_provider(
             vitals=vitals,
             clock=clock,
             several_keys=name in leaves.rings,
+            ledger=ledger,
         )
         for name, leaf in leaves.by_name.items()
     }
@@ -142,6 +160,11 @@ def build_explain(prepare: Prepare, breaker: Breaker, limiter: Limiter, leaves: 
     return Explain(prepare, breaker, limiter, leaves.by_name)
 
 
+def build_estimate(prepare: Prepare) -> EstimateCost:
+    """What a request would cost."""
+    return EstimateCost(prepare)
+
+
 def build_keys(settings: Settings, leaves: Leaves) -> Keys:
     """The gateway's keys."""
     return Keys(leaves.rings, tuple(settings.providers))
@@ -153,10 +176,11 @@ def build_router(
     breaker: Breaker,
     vitals: Vitals,
     defaults: Defaults,
+    budgets: Budgets,
     clock: Clock,
 ) -> Router:
     """Where each call goes."""
-    screen = Screen(vitals, defaults)
+    screen = Screen(vitals, defaults, budgets)
     return Router(routes, catalog, screen, breaker, vitals, clock, random.random)
 
 
@@ -165,24 +189,68 @@ def build_prepare(router: Router, clock: Clock, defaults: Defaults) -> Prepare:
     return Prepare(router, clock, defaults)
 
 
-def build_books(ledger: Ledger, clock: Clock, observer: Observer) -> Books:
+def build_budgets(settings: Settings) -> Budgets:
+    """What may be spent."""
+    return Budgets(_budget(name, wish) for name, wish in settings.budgets.items())
+
+
+def _budget(name: str, wish: BudgetWish) -> Budget:
+    soft = DOWNGRADE_AT if wish.downgrade_at is None else wish.downgrade_at
+    return Budget(
+        name=name,
+        limit_nanos=nanos(wish.limit_usd),
+        window=Window(wish.window),
+        scope=scope_of(wish.scope),
+        at_limit=AtLimit(wish.at_limit),
+        cheaper=tuple(map(target, wish.downgrade_to or ())),
+        downgrade_share=millionths(soft),
+        alert_shares=tuple(map(millionths, wish.alerts)),
+        unpriced=wish.unpriced == "allow",
+    )
+
+
+def build_books(
+    ledger: Ledger, clock: Clock, observer: Observer, budgets: Budgets, prepare: Prepare
+) -> Books:
     """The account of each call."""
-    return Books(ledger, clock, observer)
+    return Books(ledger, clock, observer, budgets, prepare.cheaper)
 
 
-def build_complete(prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> Complete:
+def build_alerting(
+    ledger: Alerts, registry: CollectorRegistry, herald: Herald, clock: Clock
+) -> Alerting:
+    """Who hears of budgets."""
+    log = AlertLog(structlog.get_logger("hexgate.budgets"))
+    return Alerting(ledger, (log, AlertMetrics(registry)), herald, clock)
+
+
+def build_usage(store: Store, clock: Clock, budgets: Budgets) -> UsageReports:
+    """What was used and what is left."""
+    return UsageReports(store, clock, budgets.all)
+
+
+def build_follow(interactions: Interactions, clock: Clock) -> Follow:
+    """Which calls are told to the interaction log."""
+    return Follow(interactions, clock)
+
+
+def build_complete(
+    prepare: Prepare, provider: Cached, books: Books, clock: Clock, follow: Follow
+) -> Complete:
     """One call, one answer."""
-    return Complete(prepare, provider, books, clock)
+    return Complete(prepare, provider, books, clock, follow)
 
 
-def build_stream(prepare: Prepare, provider: Cached, books: Books, clock: Clock) -> StreamComplete:
+def build_stream(
+    prepare: Prepare, provider: Cached, books: Books, clock: Clock, follow: Follow
+) -> StreamComplete:
     """One call, many chunks."""
-    return StreamComplete(prepare, provider, books, clock)
+    return StreamComplete(prepare, provider, books, clock, follow)
 
 
-def build_embed(prepare: Prepare, provider: Cached, books: Books) -> Embed:
+def build_embed(prepare: Prepare, provider: Cached, books: Books, follow: Follow) -> Embed:
     """One call, one vector for each input."""
-    return Embed(prepare, provider, books)
+    return Embed(prepare, provider, books, follow)
 
 
 def build_check(leaves: Leaves, defaults: Defaults, clock: Clock) -> Check:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from decimal import Decimal
 
 import structlog
 
 from hexgate.adapters.breaker.pybreaker import Breakers
 from hexgate.adapters.breaker.pybreaker import Settings as BreakerSettings
 from hexgate.adapters.cache.memory import in_memory
-from hexgate.adapters.catalog.compiled import Catalog, Override
+from hexgate.adapters.catalog.compiled import Catalog, Override, configured
 from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
 from hexgate.adapters.observers.logs import CallLog, Silent
 from hexgate.adapters.observers.targets import TargetLog
+from hexgate.domain.price import Rates
+from hexgate.domain.pricebook import Dated, PriceBook
 from hexgate.entrypoints.logs import JsonLines
 from hexgate.entrypoints.settings import Card, Settings
 from hexgate.ports.breaker import Breaker
@@ -34,30 +34,28 @@ def build_catalog(settings: Settings, clock: Clock) -> Catalog:
 
 
 def _override(card: Card) -> Override:
-    facts = Override(
+    return Override(
+        prices=_book(card),
         context_tokens=card.context_tokens or 0,
         max_output_tokens=card.max_output_tokens or 0,
         quality=card.quality,
     )
-    price = card.price
-    if price is None:
-        return facts
-    return replace(
-        facts,
-        input=price.input_usd_per_mtok,
-        output=price.output_usd_per_mtok,
-        cache_read=price.cache_read_usd_per_mtok,
-        cache_write=price.cache_write_usd_per_mtok,
-        cache_write_1h=price.cache_write_1h_usd_per_mtok,
+
+
+def _book(card: Card) -> PriceBook:
+    if card.price is not None:
+        return PriceBook.of(configured(card.price.rates(), card.price.steps()))
+    return PriceBook(
+        tuple(Dated(each.since, configured(each.rates(), each.steps())) for each in card.prices)
     )
 
 
 # One's own machine sends no invoice.
-FREE = Override(input=Decimal(0), output=Decimal(0))
+FREE = Override(prices=PriceBook.of(configured(Rates(input=0, output=0))))
 
 
 # Play money, so that limits and reports have something to work on: $1 in, $2 out per million.
-PRETEND = Override(input=Decimal(1), output=Decimal(2))
+PRETEND = Override(prices=PriceBook.of(configured(Rates(input=10**9, output=2 * 10**9))))
 
 
 def build_limiter(settings: Settings, clock: Clock) -> Limiter:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -11,12 +13,15 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from hexgate.domain.attribution import LABEL_KEY
+
 NAME = r"^[a-z][a-z0-9_-]{0,31}$"
 ALIAS = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 TARGET = r"^[a-z][a-z0-9_-]{0,31}/\S{1,256}$"
 MODEL = r"^\S{1,288}$"
 VISIBLE = r"^[!-~]{1,128}$"
 API_VERSION = r"^\d{4}-\d{2}-\d{2}(-preview)?$"
+DAY = r"^\d{4}-\d{2}-\d{2}$"
 LOCATION = r"^[a-z][a-z0-9-]{0,62}$"
 OF = r"^([a-z][a-z0-9_-]{0,31}/\S{1,256}|[A-Za-z0-9][A-Za-z0-9._:-]{0,63})$"
 
@@ -27,7 +32,9 @@ PATTERNS: Mapping[str, str] = {
     MODEL: "a model name without spaces",
     VISIBLE: "at most 128 visible ASCII characters",
     API_VERSION: "a date, such as 2024-10-21 or 2025-04-01-preview",
+    DAY: "a date, such as 2026-12-01",
     LOCATION: "a region of the vendor in lower case",
+    rf"^{LABEL_KEY.pattern}$": "the key of a label",
     OF: "an alias, provider/model or provider/*",
 }
 """Each pattern that text has to match, in words."""
@@ -91,6 +98,11 @@ def apart(text: str) -> list[str]:
     ]
 
 
+def nanos(usd: Decimal) -> int:
+    """Dollars of at most nine decimals as integer nano-USD, exactly."""
+    return int(usd.scaleb(9))
+
+
 def listed(value: object) -> object:
     """One text as a list of one; anything else as it is."""
     return (value,) if isinstance(value, str) else value
@@ -108,6 +120,12 @@ def _one(target: str) -> str:
     if target.endswith("/*"):
         raise expected("one model: provider/model, without *")
     return target
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(DAY, value):
+        raise expected(PATTERNS[DAY])  # else a number would be seconds since the epoch
+    return value
 
 
 def _lower(value: object) -> object:
@@ -148,6 +166,8 @@ Transport = Annotated[
 OwnTransport = Annotated[Literal["http"], Field(description="http: the gateway's own client.")]
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 
+BudgetName = Annotated[str, Field(pattern=NAME)]
+LabelName = Annotated[str, Field(pattern=rf"^{LABEL_KEY.pattern}$")]
 ProviderName = Annotated[str, Field(pattern=NAME)]
 AliasName = Annotated[str, Field(pattern=ALIAS)]
 TargetName = Annotated[str, Field(pattern=TARGET), AfterValidator(_one)]
@@ -163,3 +183,8 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Many = Annotated[int, Field(ge=1, le=1_000_000_000)]
 # Nine decimals of a dollar are one nano-USD, the unit of the ledger: nothing is ever rounded.
 Usd = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": DAY}),
+]

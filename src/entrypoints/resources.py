@@ -1,9 +1,8 @@
-"""What has a lifetime: sessions, SDK clients, the simulator, the ledger's file."""
+"""What has a lifetime: sessions, SDK clients, the simulator, the interaction log."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 from dataclasses import fields, replace
 from functools import partial
@@ -18,19 +17,20 @@ from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.fetching.files import Files
 from hexgate.adapters.fetching.guard import Guard
 from hexgate.adapters.fetching.links import Links
-from hexgate.adapters.ledger.memory import MemoryLedger
+from hexgate.adapters.observers.interactions import Off, open_log
+from hexgate.adapters.observers.redaction import Redaction
+from hexgate.adapters.observers.transcript import Wording
 from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.keys import Make, Ring, open_ring
 from hexgate.adapters.providers.open import Closer, open_provider
 from hexgate.adapters.providers.transports.http import open_session
 from hexgate.adapters.providers.wired import WiredProvider
-from hexgate.domain.errors import StoreUnavailable
 from hexgate.domain.keys import KeyOrder, KeyState, KeyStatus
 from hexgate.entrypoints.kinds import AnyProvider, Keyed, Simulator
 from hexgate.entrypoints.leaves import Leaf, Leaves
 from hexgate.entrypoints.settings import Fetch, Settings
 from hexgate.ports.clock import Clock
-from hexgate.ports.ledger import Ledger
+from hexgate.ports.interactions import Interactions
 
 
 class CannotStart(Exception):
@@ -42,23 +42,31 @@ _CLOCK = SystemClock()
 _FAREWELL_S = 1.0
 
 
-async def open_ledger(settings: Settings, stack: AsyncExitStack) -> Ledger:
-    """The configured ledger. Calls that an earlier process left open are settled first."""
-    if settings.ledger.backend == "memory":
-        return MemoryLedger()
-    from hexgate.adapters.ledger.sqlite import open_sqlite
-
+async def open_interactions(settings: Settings, stack: AsyncExitStack) -> Interactions:
+    """The interaction log, where one is configured. Raises CannotStart."""
+    wish = settings.log.interactions
+    if wish is None:
+        return Off()
+    redaction = Redaction.usual(wish.patterns) if wish.redact else Redaction(())
     try:
-        ledger = await asyncio.to_thread(open_sqlite, Path(settings.ledger.path))
-    except StoreUnavailable as error:
-        raise CannotStart(f"ledger.path: {error.message}") from error
-    if ledger.warning:
-        _log.warning(ledger.warning)
-    stack.push_async_callback(ledger.aclose)
-    count = await ledger.sweep(time.time())
-    if count:
-        _log.warning("calls without an outcome were charged at their hold", count=count)
-    return ledger
+        log = await asyncio.to_thread(
+            open_log,
+            Path(wish.path),
+            max_bytes=wish.max_mb << 20,
+            keep=wish.keep,
+            share=wish.sample,
+            wording=Wording(redaction, wish.contents, wish.max_text_chars),
+            clock=_CLOCK,
+            logger=structlog.get_logger("hexgate.interactions"),
+        )
+    except OSError as error:
+        raise CannotStart(
+            f"log.interactions.path: cannot write {wish.path}: {error.strerror}; "
+            "choose a file in a folder that is there and may be written"
+        ) from error
+    stack.push_async_callback(log.aclose)
+    _log.warning("prompts and answers are written to a file", path=wish.path, share=wish.sample)
+    return log
 
 
 async def open_leaves(settings: Settings, stack: AsyncExitStack, clock: Clock = _CLOCK) -> Leaves:

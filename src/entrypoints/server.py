@@ -7,16 +7,22 @@ import gc
 import hashlib
 import signal
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 
 import structlog
 from grpc import aio
 from grpc_health.v1 import health
 
+from hexgate.adapters.alerts.nobody import Nobody
+from hexgate.adapters.observers.interactions import Off
 from hexgate.adapters.uuid7 import uuid7
 from hexgate.application.probing import Probing
-from hexgate.domain.errors import GatewayError
 from hexgate.entrypoints.container import Container
 from hexgate.entrypoints.grpc import listen, services
 from hexgate.entrypoints.grpc.admin import AdminMethods
@@ -24,18 +30,28 @@ from hexgate.entrypoints.grpc.availability import Availability
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
 from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
+from hexgate.entrypoints.grpc.estimate import EstimateMethods
 from hexgate.entrypoints.grpc.explain import ExplainMethods
 from hexgate.entrypoints.grpc.keys import KeyMethods
 from hexgate.entrypoints.grpc.running import Calls
 from hexgate.entrypoints.grpc.targets import TargetMethods
+from hexgate.entrypoints.grpc.usage import UsageMethods
 from hexgate.entrypoints.leaves import Leaves
-from hexgate.entrypoints.resources import CannotStart, open_leaves, open_ledger
+from hexgate.entrypoints.metrics import exposed
+from hexgate.entrypoints.resources import (
+    CannotStart,
+    open_interactions,
+    open_leaves,
+)
 from hexgate.entrypoints.settings import Settings
+from hexgate.entrypoints.stores import open_herald, open_ledger
+from hexgate.entrypoints.upkeep import upkeep
 from hexgate.ports.clock import Clock
-from hexgate.ports.ledger import Ledger
+from hexgate.ports.herald import Herald
+from hexgate.ports.interactions import Interactions
+from hexgate.ports.store import Store
 
 WATCH_S = 1.0
-SWEEP_S = 60.0
 # Time for the errors of interrupted calls to reach their callers before connections close.
 FAREWELL_S = 2.0
 
@@ -76,32 +92,59 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
     """Open everything that is configured and serve; on exit drain, then close in reverse."""
     async with AsyncExitStack() as stack:
         ledger = await open_ledger(settings, stack)
+        interactions = await open_interactions(settings, stack)
         leaves = await open_leaves(settings, stack)
-        yield await stack.enter_async_context(serving(settings, leaves, ledger))
+        herald = await open_herald(settings, stack)
+        gateway = serving(settings, leaves, ledger, interactions, herald)
+        yield await stack.enter_async_context(gateway)
 
 
 @asynccontextmanager
-async def serving(settings: Settings, leaves: Leaves, ledger: Ledger) -> AsyncIterator[Gateway]:
+async def serving(
+    settings: Settings,
+    leaves: Leaves,
+    ledger: Store,
+    interactions: Interactions | None = None,
+    herald: Herald | None = None,
+) -> AsyncIterator[Gateway]:
     """Serve these providers and this ledger, which stay their owner's to close."""
-    container = Container(settings=settings, leaves=leaves, ledger=ledger)
+    container = Container(
+        settings=settings,
+        leaves=leaves,
+        ledger=ledger,
+        interactions=interactions or Off(),
+        herald=herald or Nobody(),
+    )
     container.check_dependencies()
     clock: Clock = container.clock()
     # Else the first priced call would hold up all others for a tenth of a second.
     await asyncio.to_thread(container.catalog().load)
     calls = Calls(settings.server.max_calls)
     gateway = await _start(settings, container, calls, clock)
-    watch = asyncio.create_task(_watch(calls, ledger, clock, settings.server.write_timeout_s))
+    watch = (
+        asyncio.create_task(_watch(calls, settings.server.write_timeout_s)),
+        asyncio.create_task(upkeep(ledger, clock, settings.ledger.retention_days)),
+        asyncio.create_task(container.alerting().run()),
+    )
     # What lives as long as the process is not worth looking at again in each collection.
     gc.collect()
     gc.freeze()
     try:
-        yield gateway
+        async with _measured(container, settings.server.metrics_listen):
+            yield gateway
     finally:
         await gateway.drain()
-        await _stopped((watch,))
-        for task in (watch, *gateway.about_providers):
+        await _stopped(watch)
+        for task in (*watch, *gateway.about_providers):
             if not task.cancelled():
                 task.result()  # raises what ended it too early
+
+
+def _measured(container: Container, address: str | None) -> AbstractAsyncContextManager[object]:
+    """Metrics over HTTP, where they are wanted."""
+    if address is None:
+        return nullcontext()
+    return exposed(container.registry(), address)
 
 
 async def _start(settings: Settings, container: Container, calls: Calls, clock: Clock) -> Gateway:
@@ -125,8 +168,11 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     options = listen.options(wish.max_request_bytes, wish.max_deadline_s)
     public_server, admin_server = aio.server(options=options), aio.server(options=options)
     offers = {
-        services.COMPLETION: services.completion(boundary, completion),
+        services.COMPLETION: services.completion(
+            boundary, completion, EstimateMethods(container.estimate())
+        ),
         services.EMBEDDING: services.embedding(boundary, embedding),
+        services.USAGE: services.usage(boundary, UsageMethods(container.usage())),
     }
     for service in services.PUBLIC:
         services.register(public_server, boundary, service, offers.get(service, {}))
@@ -191,29 +237,11 @@ def _revision(settings: Settings) -> str:
     return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
 
 
-async def _watch(calls: Calls, ledger: Ledger, clock: Clock, write_timeout_s: float) -> None:
-    """Once a second: readers that stand still. Once a minute: calls that nobody settled."""
-    swept = clock.monotonic()
+async def _watch(calls: Calls, write_timeout_s: float) -> None:
+    """Once a second: readers that stand still."""
     while True:
         await asyncio.sleep(WATCH_S)
         calls.interrupt_stalled(write_timeout_s)
-        if clock.monotonic() - swept >= SWEEP_S:
-            swept = clock.monotonic()
-            await _sweep(ledger, clock)
-
-
-async def _sweep(ledger: Ledger, clock: Clock) -> None:
-    try:
-        count = await ledger.sweep(clock.now())
-    except GatewayError as error:
-        _log.warning("ledger sweep failed", reason=error.reason, detail=error.detail)
-        return
-    except Exception as error:
-        # The watch also ends stalled calls; no fault of a ledger may stop that.
-        _log.error("ledger sweep failed", error=type(error).__name__)
-        return
-    if count:
-        _log.warning("calls without an outcome were charged at their hold", count=count)
 
 
 Announce = Callable[[Gateway], None]

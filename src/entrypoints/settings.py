@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from hexgate.domain.price import Rates
 from hexgate.entrypoints.fields import (
     Address,
     AliasName,
+    BudgetName,
     CardName,
     Count,
+    LabelName,
     Level,
     Many,
     ModelName,
     Network,
     ProviderName,
     Seconds,
+    Secret,
     TargetName,
-    Usd,
     expected,
 )
+from hexgate.entrypoints.interactions import Interactions
 from hexgate.entrypoints.kinds import AnyProvider
+from hexgate.entrypoints.prices import Price, Prices
 from hexgate.entrypoints.references import Key, dangling
 from hexgate.entrypoints.resilience import AnyAlias, Breaker, Health, Retry, Routing
 from hexgate.entrypoints.section import Section
-
-
-def nanos(usd: Decimal) -> int:
-    """Dollars of at most nine decimals as integer nano-USD, exactly."""
-    return int(usd.scaleb(9))
+from hexgate.entrypoints.spending import Alerts, Budget, Spend
 
 
 class Server(Section):
@@ -44,6 +42,10 @@ class Server(Section):
     )
     admin_listen: Address = Field(
         default="127.0.0.1:50052", description="host:port of the admin services."
+    )
+    metrics_listen: Address | None = Field(
+        default=None,
+        description="host:port where Prometheus finds /metrics, over HTTP; nowhere when absent.",
     )
     max_request_bytes: int = Field(
         default=32 * 1024**2, ge=1024, le=256 * 1024**2, description="Largest request, in bytes."
@@ -96,36 +98,6 @@ class OutputTokens(Section):
     with_tools: Many = Field(default=1024, description="With tools, in tokens.")
 
 
-class Price(Section):
-    """What a model costs, in USD per million tokens. A cache price falls back to the input's."""
-
-    input_usd_per_mtok: Usd = Field(description="Input, in USD per million tokens.")
-    output_usd_per_mtok: Usd = Field(description="Output, in USD per million tokens.")
-    cache_read_usd_per_mtok: Usd | None = Field(
-        default=None, description="Input read from the provider's cache, in USD per million tokens."
-    )
-    cache_write_usd_per_mtok: Usd | None = Field(
-        default=None,
-        description="Input written to the provider's cache, in USD per million tokens.",
-    )
-    cache_write_1h_usd_per_mtok: Usd | None = Field(
-        default=None,
-        description="Input written to its cache for an hour, in USD per million tokens.",
-    )
-
-    def rates(self) -> Rates:
-        """The same in integer nano-USD per million tokens, exactly."""
-        read, write = self.cache_read_usd_per_mtok, self.cache_write_usd_per_mtok
-        write_1h = self.cache_write_1h_usd_per_mtok
-        return Rates(
-            input=nanos(self.input_usd_per_mtok),
-            output=nanos(self.output_usd_per_mtok),
-            cache_read=None if read is None else nanos(read),
-            cache_write=None if write is None else nanos(write),
-            cache_write_1h=None if write_1h is None else nanos(write_1h),
-        )
-
-
 class Card(Section):
     """Facts about one model; they win over what the gateway knows by itself."""
 
@@ -138,6 +110,17 @@ class Card(Section):
         description="Rank among models, 0 to 100, the better the higher, where quality decides.",
     )
     price: Price | None = None
+    prices: Prices = Field(
+        default=(),
+        description="Instead of price: what it costs from which day on, {from: 2026-12-01, "
+        "input_usd_per_mtok, …} in rising order. Until the first, the built-in price counts.",
+    )
+
+    @model_validator(mode="after")
+    def _priced_once(self) -> Self:
+        if self.price is not None and self.prices:
+            raise expected("price or prices, not both")
+        return self
 
 
 class Models(Section):
@@ -200,8 +183,10 @@ class Cache(Section):
 class Ledger(Section):
     """Where the record of every call is kept."""
 
-    backend: Literal["sqlite", "memory"] = Field(
-        default="sqlite", description="sqlite: durable, one file; memory: gone at exit."
+    backend: Literal["sqlite", "postgres", "memory"] = Field(
+        default="sqlite",
+        description="sqlite: durable, one file, one process; postgres: durable, shared by "
+        "replicas; memory: gone at exit.",
     )
     path: str = Field(
         default="hexgate.db",
@@ -209,21 +194,34 @@ class Ledger(Section):
         max_length=4096,
         description="The file of the sqlite ledger.",
     )
-
-
-class Spend(Section):
-    """Bounds on money."""
-
-    max_cost_per_request_usd: Usd | None = Field(
+    url: Secret | None = Field(
         default=None,
-        description="A request that may cost more is refused, in USD; absent: no bound.",
+        description="Where the postgres ledger is, such as postgresql://host/database: text, "
+        "{env: NAME} or {file: path}.",
+    )
+    migrate: bool = Field(
+        default=True,
+        description="Whether the postgres ledger is led to the newest schema at start; else "
+        "`hexgate ledger migrate` does it.",
+    )
+    retention_days: int | None = Field(
+        default=None,
+        ge=2,
+        le=36_500,
+        description="How long the rows of single calls are kept, in days; the sums of days stay. "
+        "For ever when absent.",
+    )
+    labels: tuple[LabelName, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Labels of which sums are kept by day, so that reports by them are quick.",
     )
 
-    @property
-    def max_cost_nanos(self) -> int | None:
-        """The bound in nano-USD, or None."""
-        limit = self.max_cost_per_request_usd
-        return None if limit is None else nanos(limit)
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if (self.backend == "postgres") != (self.url is not None):
+            raise expected("url where backend is postgres, and there alone")
+        return self
 
 
 class Log(Section):
@@ -231,6 +229,9 @@ class Log(Section):
 
     level: Level = Field(default="info", description="Least severe level that is written.")
     as_json: bool = Field(default=True, alias="json", description="JSON lines, or text for people.")
+    interactions: Interactions | None = Field(
+        default=None, description="Prompts and answers, to a file of their own; absent: not."
+    )
 
 
 class Settings(Section):
@@ -257,6 +258,10 @@ class Settings(Section):
     cache: Cache = Cache()
     ledger: Ledger = Ledger()
     spend: Spend = Spend()
+    budgets: Mapping[BudgetName, Budget] = Field(
+        default={}, max_length=256, description="Bounds on spending, by name."
+    )
+    alerts: Alerts = Alerts()
     log: Log = Log(json=True)
 
     @model_validator(mode="after")

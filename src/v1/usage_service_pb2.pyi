@@ -70,7 +70,9 @@ class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFo
     EXPORT_FORMAT_JSON_LINES: _ExportFormat.ValueType  # 1
     """One JSON object per line."""
     EXPORT_FORMAT_CSV: _ExportFormat.ValueType  # 2
-    """Comma-separated, with a header line; cells that a spreadsheet would run are quoted."""
+    """Comma-separated values as of RFC 4180, in UTF-8, with a header line. Text that a spreadsheet would
+    run, because it begins with = + - @ or a control character, has an apostrophe in front.
+    """
 
 class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
     """A file format."""
@@ -80,7 +82,9 @@ EXPORT_FORMAT_UNSPECIFIED: ExportFormat.ValueType  # 0
 EXPORT_FORMAT_JSON_LINES: ExportFormat.ValueType  # 1
 """One JSON object per line."""
 EXPORT_FORMAT_CSV: ExportFormat.ValueType  # 2
-"""Comma-separated, with a header line; cells that a spreadsheet would run are quoted."""
+"""Comma-separated values as of RFC 4180, in UTF-8, with a header line. Text that a spreadsheet would
+run, because it begins with = + - @ or a control character, has an apostrophe in front.
+"""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 class _BudgetWindow:
@@ -137,7 +141,11 @@ Global___BudgetAction: _TypeAlias = BudgetAction  # noqa: Y015
 
 @_typing.final
 class Period(_message.Message):
-    """A period that includes its start and excludes its end."""
+    """A period that includes its start and excludes its end, from 1970 to 9998. A call belongs to the moment
+    at which it started, whenever it ended. Where retention has removed calls, whole days can still be
+    summed by provider, model, agent, end_user, api_key and configured labels; what needs the calls
+    themselves is refused with INVALID_REQUEST, and metadata `oldestDay` is the first day that has them.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,11 +153,11 @@ class Period(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Included."""
+        """Included. Unset means everything before the end."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Excluded. Unset means now."""
+        """Excluded. Unset means now; of later pages, the same as of the first."""
 
     def __init__(
         self,
@@ -177,9 +185,9 @@ class SummarizeUsageRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Groups per page."""
+    """Groups per page, at most 1000. 0 means 100."""
     page_token: _builtins.str
-    """From a previous response."""
+    """From a previous response to the same request; page_size may differ."""
     @_builtins.property
     def period(self) -> Global___Period:
         """What to sum."""
@@ -187,7 +195,7 @@ class SummarizeUsageRequest(_message.Message):
     @_builtins.property
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """How to split: `provider`, `model`, `agent`, `session`, `end_user`, `api_key`, `label:<key>`,
-        `day`, `hour`. At most 3.
+        `day`, `hour`. At most 3, each once. Empty gives one summary of everything, also of no calls.
         """
 
     @_builtins.property
@@ -243,16 +251,19 @@ class UsageFilter(_message.Message):
     AGENT_ID_FIELD_NUMBER: _builtins.int
     END_USER_ID_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
-    """Provider name."""
+    """Provider that served. A call under way has none yet."""
     provider_model: _builtins.str
-    """The provider's own model identifier."""
+    """The provider's own identifier of the model that served. A call under way has none yet."""
     session_id: _builtins.str
     """See Attribution.session_id."""
     agent_id: _builtins.str
     """See Attribution.agent_id."""
     end_user_id: _builtins.str
     """See Attribution.end_user_id."""
+    api_key: _builtins.str
+    """The identifier of the caller's key, never the key."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Every pair must match."""
@@ -266,10 +277,11 @@ class UsageFilter(_message.Message):
         agent_id: _builtins.str = ...,
         end_user_id: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        api_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "end_user_id", b"end_user_id", "labels", b"labels", "provider", b"provider", "provider_model", b"provider_model", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "api_key", b"api_key", "end_user_id", b"end_user_id", "labels", b"labels", "provider", b"provider", "provider_model", b"provider_model", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -287,7 +299,7 @@ class SummarizeUsageResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def summaries(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageSummary]:
-        """One row per group."""
+        """One per group, in the order of the values of group_by."""
 
     def __init__(
         self,
@@ -305,7 +317,7 @@ Global___SummarizeUsageResponse: _TypeAlias = SummarizeUsageResponse  # noqa: Y0
 
 @_typing.final
 class UsageSummary(_message.Message):
-    """Totals of one group."""
+    """Totals of one group, over the calls that have ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -335,15 +347,26 @@ class UsageSummary(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     UNPRICED_CALL_COUNT_FIELD_NUMBER: _builtins.int
+    CANCELLED_CALL_COUNT_FIELD_NUMBER: _builtins.int
+    UNKNOWN_CALL_COUNT_FIELD_NUMBER: _builtins.int
+    ESTIMATED_CALL_COUNT_FIELD_NUMBER: _builtins.int
     call_count: _builtins.int
-    """Calls."""
+    """Calls, whatever became of them."""
     failed_call_count: _builtins.int
-    """Calls that failed."""
+    """Part of call_count: failed."""
     unpriced_call_count: _builtins.int
-    """Calls whose price was not known; their money is not in `cost`."""
+    """Part of call_count: the price was not known. Their money is not in `cost`."""
+    cancelled_call_count: _builtins.int
+    """Part of call_count: the caller left."""
+    unknown_call_count: _builtins.int
+    """Part of call_count: the outcome was never recorded. See CALL_STATE_UNKNOWN."""
+    estimated_call_count: _builtins.int
+    """Part of call_count: tokens or cost had to be estimated."""
     @_builtins.property
     def group(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Values of the group_by dimensions."""
+        """The value of each of group_by: empty where a call names none, days such as `2026-11-30`, hours
+        such as `2026-11-30T14`.
+        """
 
     @_builtins.property
     def usage(self) -> _accounting_pb2.Usage:
@@ -351,7 +374,7 @@ class UsageSummary(_message.Message):
 
     @_builtins.property
     def cost(self) -> _accounting_pb2.Cost:
-        """Money."""
+        """Money. Its price_unknown says that no price of any call was known."""
 
     def __init__(
         self,
@@ -362,10 +385,13 @@ class UsageSummary(_message.Message):
         usage: _accounting_pb2.Usage | None = ...,
         cost: _accounting_pb2.Cost | None = ...,
         unpriced_call_count: _builtins.int = ...,
+        cancelled_call_count: _builtins.int = ...,
+        unknown_call_count: _builtins.int = ...,
+        estimated_call_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_count", b"call_count", "cost", b"cost", "failed_call_count", b"failed_call_count", "group", b"group", "unpriced_call_count", b"unpriced_call_count", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_count", b"call_count", "cancelled_call_count", b"cancelled_call_count", "cost", b"cost", "estimated_call_count", b"estimated_call_count", "failed_call_count", b"failed_call_count", "group", b"group", "unknown_call_count", b"unknown_call_count", "unpriced_call_count", b"unpriced_call_count", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -383,9 +409,9 @@ class ListUsageRecordsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     RESPONSE_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Records per page."""
+    """Records per page, at most 1000. 0 means 100."""
     page_token: _builtins.str
-    """From a previous response."""
+    """From a previous response to the same request; page_size may differ."""
     response_id: _builtins.str
     """Only this call."""
     @_builtins.property
@@ -481,12 +507,14 @@ class UsageRecord(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     AGENT_ID_FIELD_NUMBER: _builtins.int
     END_USER_ID_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    STREAMED_FIELD_NUMBER: _builtins.int
     response_id: _builtins.str
     """See CompleteResponse.response_id."""
     requested_model: _builtins.str
     """Model as requested."""
     failure: _error_pb2.ErrorReason.ValueType
-    """UNSPECIFIED when it succeeded."""
+    """UNSPECIFIED when it succeeded, and while nothing is known."""
     state: Global___CallState.ValueType
     """What became of it."""
     session_id: _builtins.str
@@ -495,29 +523,33 @@ class UsageRecord(_message.Message):
     """See Attribution.agent_id."""
     end_user_id: _builtins.str
     """See Attribution.end_user_id."""
+    api_key: _builtins.str
+    """The identifier of the caller's key, never the key."""
+    streamed: _builtins.bool
+    """It was answered as a stream."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """How long it took."""
+        """How long it took. Unset while it is under way."""
 
     @_builtins.property
     def time_to_first_token(self) -> _duration_pb2.Duration:
-        """Until the first output."""
+        """Until the first output. Unset when there was none."""
 
     @_builtins.property
     def route(self) -> _accounting_pb2.Route:
-        """Route."""
+        """Route. Unset while it is under way."""
 
     @_builtins.property
     def usage(self) -> _accounting_pb2.Usage:
-        """Tokens."""
+        """Tokens. Unset while it is under way."""
 
     @_builtins.property
     def cost(self) -> _accounting_pb2.Cost:
-        """Money."""
+        """Money. While it is under way, total_nanos is the amount held and an estimate."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -540,10 +572,12 @@ class UsageRecord(_message.Message):
         session_id: _builtins.str = ...,
         agent_id: _builtins.str = ...,
         end_user_id: _builtins.str = ...,
+        api_key: _builtins.str = ...,
+        streamed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "duration", b"duration", "route", b"route", "start_time", b"start_time", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "cost", b"cost", "duration", b"duration", "end_user_id", b"end_user_id", "failure", b"failure", "labels", b"labels", "requested_model", b"requested_model", "response_id", b"response_id", "route", b"route", "session_id", b"session_id", "start_time", b"start_time", "state", b"state", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "api_key", b"api_key", "cost", b"cost", "duration", b"duration", "end_user_id", b"end_user_id", "failure", b"failure", "labels", b"labels", "requested_model", b"requested_model", "response_id", b"response_id", "route", b"route", "session_id", b"session_id", "start_time", b"start_time", "state", b"state", "streamed", b"streamed", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -551,7 +585,17 @@ Global___UsageRecord: _TypeAlias = UsageRecord  # noqa: Y015
 
 @_typing.final
 class ExportUsageRequest(_message.Message):
-    """Request of ExportUsage."""
+    """Request of ExportUsage.
+
+    A line is one call. Its fields have the same names in every form: `response_id`, `start_time` and
+    `end_time` (RFC 3339, UTC), `duration_s` and `time_to_first_token_s` (seconds), `state` (settled,
+    cancelled, failed, unknown), `failure` (an ErrorReason without its prefix), `requested_model`,
+    `provider`, `provider_model`, `attempt_count`, `streamed`; the counts of Usage and
+    `usage_estimated`; `currency_code`, the amounts of Cost in billionths, as integers, `price_version`,
+    `cost_estimated`, `price_unknown`; `session_id`, `agent_id`, `end_user_id`, `api_key`, `labels` (a
+    JSON object). What is not known is null in JSON and empty in CSV: so are all amounts where the
+    price is not known. Later releases may add fields, at the end.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -591,7 +635,7 @@ class ExportUsageResponse(_message.Message):
 
     DATA_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """The next piece of the file. Pieces end at line ends."""
+    """The next piece of the file, of about 64 KiB. Pieces end at ends of lines."""
     def __init__(
         self,
         *,
@@ -614,9 +658,9 @@ class ListBudgetsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Budgets per page."""
+    """Budgets per page, at most 1000. 0 means 100."""
     page_token: _builtins.str
-    """From a previous response."""
+    """From a previous response; page_size may differ."""
     def __init__(
         self,
         *,
@@ -643,7 +687,10 @@ class ListBudgetsResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
-        """One page."""
+        """One page, in the order of the configuration. A budget for each value of a dimension is there once
+        for each value that has spent or holds something in the present window, by value; where none has,
+        once.
+        """
 
     def __init__(
         self,
@@ -676,19 +723,21 @@ class Budget(_message.Message):
     ACTION_FIELD_NUMBER: _builtins.int
     ALERT_RATIOS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name."""
+    """Name. Not unique: see ListBudgetsResponse.budgets."""
     currency_code: _builtins.str
     """ISO 4217."""
     limit_nanos: _builtins.int
     """Limit, in billionths."""
     spent_nanos: _builtins.int
-    """Spent in this window, in billionths."""
+    """Spent in the present window, in billionths. Calls of unknown price are not in it."""
     reserved_nanos: _builtins.int
-    """Held for calls in flight, in billionths."""
+    """Held for calls under way, in billionths. Limit less spent and reserved is what is left."""
     window: Global___BudgetWindow.ValueType
     """Length of the window."""
     scope: _builtins.str
-    """Whose spending counts: `global` or `<dimension>:<value>`, such as `agent:indexer`."""
+    """Whose spending counts: `global`, `<dimension>:<value>`, such as `agent:indexer`, or
+    `label:<key>=<value>`. The value is * for a budget for each value of which there is none yet.
+    """
     action: Global___BudgetAction.ValueType
     """What happens at the limit."""
     @_builtins.property

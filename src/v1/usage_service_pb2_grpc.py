@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class UsageServiceStub:
-    """Usage and budgets of the caller's tenant.
+    """Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC.
     """
 
     def __init__(self, channel):
@@ -58,25 +58,28 @@ class UsageServiceStub:
 
 
 class UsageServiceServicer:
-    """Usage and budgets of the caller's tenant.
+    """Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC.
     """
 
     def SummarizeUsage(self, request, context):
-        """Aggregates usage over a period.
+        """Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+        gives the cost of one session or user.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUsageRecords(self, request, context):
-        """Lists individual calls, newest first.
+        """Lists individual calls, newest first, also those that are under way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportUsage(self, request, context):
-        """Exports individual calls as a file, in pieces.
+        """Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+        SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+        before the export began.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,7 +124,7 @@ def add_UsageServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class UsageService:
-    """Usage and budgets of the caller's tenant.
+    """Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC.
     """
 
     @staticmethod

@@ -27,37 +27,47 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class UsageServiceStub:
-    """Usage and budgets of the caller's tenant."""
+    """Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> UsageServiceAsyncStub: ...
     SummarizeUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.SummarizeUsageRequest, _usage_service_pb2.SummarizeUsageResponse]
-    """Aggregates usage over a period."""
+    """Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+    gives the cost of one session or user.
+    """
     ListUsageRecords: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageRecordsRequest, _usage_service_pb2.ListUsageRecordsResponse]
-    """Lists individual calls, newest first."""
+    """Lists individual calls, newest first, also those that are under way."""
     ExportUsage: _grpc.UnaryStreamMultiCallable[_usage_service_pb2.ExportUsageRequest, _usage_service_pb2.ExportUsageResponse]
-    """Exports individual calls as a file, in pieces."""
+    """Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+    SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+    before the export began.
+    """
     ListBudgets: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListBudgetsRequest, _usage_service_pb2.ListBudgetsResponse]
     """Shows budgets and what is left of them."""
 
 @_typing.type_check_only
 class UsageServiceAsyncStub(UsageServiceStub):
-    """Usage and budgets of the caller's tenant."""
+    """Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SummarizeUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.SummarizeUsageRequest, _usage_service_pb2.SummarizeUsageResponse]  # type: ignore[assignment]
-    """Aggregates usage over a period."""
+    """Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+    gives the cost of one session or user.
+    """
     ListUsageRecords: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageRecordsRequest, _usage_service_pb2.ListUsageRecordsResponse]  # type: ignore[assignment]
-    """Lists individual calls, newest first."""
+    """Lists individual calls, newest first, also those that are under way."""
     ExportUsage: _aio.UnaryStreamMultiCallable[_usage_service_pb2.ExportUsageRequest, _usage_service_pb2.ExportUsageResponse]  # type: ignore[assignment]
-    """Exports individual calls as a file, in pieces."""
+    """Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+    SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+    before the export began.
+    """
     ListBudgets: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListBudgetsRequest, _usage_service_pb2.ListBudgetsResponse]  # type: ignore[assignment]
     """Shows budgets and what is left of them."""
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Usage and budgets of the caller's tenant."""
+    """Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC."""
 
     @_abc_1.abstractmethod
     def SummarizeUsage(
@@ -65,7 +75,9 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_service_pb2.SummarizeUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_service_pb2.SummarizeUsageResponse, _abc.Awaitable[_usage_service_pb2.SummarizeUsageResponse]]:
-        """Aggregates usage over a period."""
+        """Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+        gives the cost of one session or user.
+        """
 
     @_abc_1.abstractmethod
     def ListUsageRecords(
@@ -73,7 +85,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_service_pb2.ListUsageRecordsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_service_pb2.ListUsageRecordsResponse, _abc.Awaitable[_usage_service_pb2.ListUsageRecordsResponse]]:
-        """Lists individual calls, newest first."""
+        """Lists individual calls, newest first, also those that are under way."""
 
     @_abc_1.abstractmethod
     def ExportUsage(
@@ -81,7 +93,10 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_service_pb2.ExportUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_usage_service_pb2.ExportUsageResponse], _abc.AsyncIterator[_usage_service_pb2.ExportUsageResponse]]:
-        """Exports individual calls as a file, in pieces."""
+        """Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+        SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+        before the export began.
+        """
 
     @_abc_1.abstractmethod
     def ListBudgets(

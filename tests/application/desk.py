@@ -14,6 +14,7 @@ from hexgate.application.books import Books
 from hexgate.application.complete import Complete
 from hexgate.application.defaults import Defaults
 from hexgate.application.embed import Embed
+from hexgate.application.following import Follow, nobody
 from hexgate.application.pipeline import unite
 from hexgate.application.policies.record import Recorded
 from hexgate.application.prepare import Prepare
@@ -37,14 +38,15 @@ from hexgate.domain.spec import Params, Spec
 from hexgate.ports.breaker import Breaker
 from hexgate.ports.catalog import ModelCatalog
 from hexgate.ports.clock import Clock
+from hexgate.ports.interactions import Interactions
 from hexgate.ports.ledger import Ledger
 from tests.fakes import FakeClock, FakeProvider, RecordingObserver
 
 # A dollar per million tokens in, two out: 1,000 and 2,000 nano-USD a token.
 PRICE = Price(rates=Rates(input=10**9, output=2 * 10**9), version="test")
 
-# The same for text; audio is five times as dear.
-LISTENS = replace(PRICE, apart=frozenset({"audio"}), apart_input=5 * 10**9)
+# The same for text; audio is five times as dear in the input, and four times in the output.
+LISTENS = replace(PRICE, rates=replace(PRICE.rates, audio_input=5 * 10**9, audio_output=8 * 10**9))
 
 # The same without a cache; writing it for five minutes is twice as dear, for an hour three times.
 REMEMBERS = replace(
@@ -131,6 +133,7 @@ class Desk:
         ledger: Ledger | None = None,
         defaults: Defaults | None = None,
         mode: CacheMode = CacheMode.BYPASS,
+        interactions: Interactions | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.leaf = leaf
@@ -141,9 +144,10 @@ class Desk:
         recorded = Recorded(leaf, "fake", Vitals(self.clock), self.clock)
         provider = unite({"fake": recorded}, in_memory(self.clock), mode, 60, self.clock)
         books = Books(self.ledger, self.clock, self.observer)
-        self.complete = Complete(prepare, provider, books, self.clock)
-        self.stream = StreamComplete(prepare, provider, books, self.clock)
-        self.embed = Embed(prepare, provider, books)
+        follow = nobody if interactions is None else Follow(interactions, self.clock)
+        self.complete = Complete(prepare, provider, books, self.clock, follow)
+        self.stream = StreamComplete(prepare, provider, books, self.clock, follow)
+        self.embed = Embed(prepare, provider, books, follow)
 
     def request(self, text: str = "Hello there", **fields: Any) -> ChatRequest:
         """One request; `model`, `params` and any option may be given."""

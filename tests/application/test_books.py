@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -361,3 +362,14 @@ async def test_time_after_the_first_output_is_counted_once() -> None:
     receipt = seen[-1].receipt
     assert [one.duration_s for one in receipt.attempts] == [0, 4]
     assert (receipt.total_s, receipt.provider_s, receipt.first_token_s) == (7, 7, 0)
+
+
+@pytest.mark.parametrize(("chars", "written"), [(8, 1), (40, 5)])
+async def test_running_totals_count_what_is_spoken_as_well(chars: int, written: int) -> None:
+    account = await account_of(hop("a"), done=(attempt("a"),))
+    account.accepted()
+    # Six tokens so far; what was delivered beyond them, at four characters each, is text.
+    account.usage = Usage(uncached_input=10, output=1, audio_output=5)
+    account.chars = chars
+    usage = (await account.settle(CallState.CANCELLED)).usage
+    assert usage == replace(account.usage, output=written, estimated=True)

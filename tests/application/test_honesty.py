@@ -8,7 +8,7 @@ import pytest
 
 from hexgate.application.requests import ChatRequest
 from hexgate.application.stream import Ending
-from hexgate.domain.answer import PRICE_UNCERTAIN, Warned
+from hexgate.domain.answer import PRICE_UNCERTAIN, Finished, Warned
 from hexgate.domain.call import CacheMode
 from hexgate.domain.chat import (
     CacheMark,
@@ -25,6 +25,7 @@ from hexgate.domain.chat import (
 from hexgate.domain.errors import SpendLimitExceeded
 from hexgate.domain.receipt import Receipt
 from hexgate.domain.spec import Params
+from hexgate.domain.usage import Usage
 from tests.application.desk import Desk, read
 from tests.fakes import FakeProvider, Script, script
 
@@ -67,6 +68,7 @@ async def test_an_answer_from_the_cache_costs_exactly_nothing() -> None:
 
 SOUND = Media("audio/wav", Inline(b"RIFF"))
 IMAGE = Media("image/png", Inline(b"PNG"))
+VIDEO = Media("video/mp4", Inline(b"mp4"))
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -89,6 +91,34 @@ async def test_media_that_cost_something_else_than_text_make_the_cost_an_estimat
     messages = (*request.spec.messages, Message(Role.USER, (part,)))
     request = replace(request, spec=replace(request.spec, messages=messages))
     assert (await receipt_of(desk, request, streamed)).cost.estimated is estimated
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("used", "media", "nanos", "estimated"),
+    [
+        # 7 of text at 1,000 nano-USD, 3 of audio at 5,000; 1 written at 2,000, 2 spoken at 8,000.
+        (Usage(uncached_input=7, audio_input=3, output=1, audio_output=2), SOUND, 40_000, False),
+        # 3 more of audio from the cache, which has no price of its own.
+        (Usage(audio_cache_read=3), SOUND, 15_000, False),
+        (Usage(uncached_input=10), SOUND, 10_000, True),
+        (Usage(uncached_input=10, image_input=2), IMAGE, 12_000, False),
+        # A video has sound; whose tokens are told.
+        (Usage(uncached_input=7, audio_input=3), VIDEO, 22_000, False),
+        (Usage(uncached_input=10), VIDEO, 10_000, True),
+    ],
+)
+async def test_media_that_the_usage_tells_apart_cost_exactly_what_they_cost(
+    used: Usage, media: Media, nanos: int, estimated: bool, streamed: bool
+) -> None:
+    *begun, end = script("one two").chunks
+    assert isinstance(end, Finished)
+    desk = Desk(FakeProvider(Script((*begun, replace(end, usage=used)))))
+    request = desk.request(model="fake/listens")
+    messages = (*request.spec.messages, Message(Role.USER, (media,)))
+    request = replace(request, spec=replace(request.spec, messages=messages))
+    cost = (await receipt_of(desk, request, streamed)).cost
+    assert (cost.total_nanos, cost.estimated) == (nanos, estimated)
 
 
 async def test_media_of_a_tools_result_count_too() -> None:
@@ -122,6 +152,16 @@ async def test_holds_and_bounds_reckon_with_the_dearest_media() -> None:
 
 
 SHORT = Params(max_output_tokens=1)
+
+
+async def test_holds_reckon_with_all_of_the_output_being_spoken() -> None:
+    holds = []
+    for tokens in (1, 2):
+        desk = Desk(FakeProvider("one two"))
+        params = Params(max_output_tokens=tokens)
+        await desk.complete(desk.request(model="fake/listens", params=params))
+        holds.append((await desk.entry()).intent.hold_nanos)
+    assert holds[1] - holds[0] == 8_000
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hexgate.domain.price import Cost, Price, Rates, Tier, cost
+from hexgate.domain.price import Cost, Price, Rates, Tier, ceiling, cost, untold
 from hexgate.domain.usage import Usage
 
 COUNTS = st.integers(0, 10**7)
@@ -20,6 +21,10 @@ RATES = st.builds(
     cache_read=st.none() | NANOS,
     cache_write=st.none() | NANOS,
     cache_write_1h=st.none() | NANOS,
+    audio_input=st.none() | NANOS,
+    audio_cache_read=st.none() | NANOS,
+    image_input=st.none() | NANOS,
+    audio_output=st.none() | NANOS,
 )
 USAGES = st.builds(
     Usage,
@@ -27,7 +32,11 @@ USAGES = st.builds(
     cache_read=COUNTS,
     cache_write=COUNTS,
     cache_write_1h=COUNTS,
+    audio_input=COUNTS,
+    audio_cache_read=COUNTS,
+    image_input=COUNTS,
     output=COUNTS,
+    audio_output=COUNTS,
     reasoning=COUNTS,
     estimated=st.booleans(),
 )
@@ -48,23 +57,34 @@ def flat(rates: Rates) -> Price:
     return Price(rates=rates, version="v")
 
 
+def first(*rates: int | None) -> int:
+    """The first rate that is said."""
+    return next(rate for rate in rates if rate is not None)
+
+
 @given(USAGES, RATES)
 def test_each_component_is_the_exact_sum_rounded_once_half_to_even(
     usage: Usage, rates: Rates
 ) -> None:
-    read = rates.input if rates.cache_read is None else rates.cache_read
-    write = rates.input if rates.cache_write is None else rates.cache_write
-    write_1h = write if rates.cache_write_1h is None else rates.cache_write_1h
-    exact = (
-        Fraction(usage.uncached_input * rates.input, 10**6)
-        + Fraction(usage.cache_read * read, 10**6)
-        + Fraction(usage.cache_write * write, 10**6)
-        + Fraction(usage.cache_write_1h * write_1h, 10**6)
-    )
+    audio = first(rates.audio_input, rates.input)
+    asked = {
+        "uncached_input": rates.input,
+        "cache_read": first(rates.cache_read, rates.input),
+        "cache_write": first(rates.cache_write, rates.input),
+        "cache_write_1h": first(rates.cache_write_1h, rates.cache_write, rates.input),
+        "audio_input": audio,
+        "audio_cache_read": first(rates.audio_cache_read, rates.cache_read, audio),
+        "image_input": first(rates.image_input, rates.input),
+    }
+    answered = {
+        "output": rates.output,
+        "audio_output": first(rates.audio_output, rates.output),
+    }
     bill = cost(usage, flat(rates))
     # Python rounds a Fraction half to even, and exactly.
-    assert bill.input_nanos == round(exact)
-    assert bill.output_nanos == round(Fraction(usage.output * rates.output, 10**6))
+    for component, priced in ((bill.input_nanos, asked), (bill.output_nanos, answered)):
+        exact = sum(Fraction(getattr(usage, name) * rate, 10**6) for name, rate in priced.items())
+        assert component == round(exact)
     assert bill.wasted_nanos == 0
 
 
@@ -87,14 +107,7 @@ def test_the_last_tier_that_the_input_exceeds_prices_the_whole_request(
 
 @given(USAGES, PRICES)
 def test_reasoning_is_never_charged_beside_the_output(usage: Usage, price: Price) -> None:
-    without = Usage(
-        uncached_input=usage.uncached_input,
-        cache_read=usage.cache_read,
-        cache_write=usage.cache_write,
-        cache_write_1h=usage.cache_write_1h,
-        output=usage.output,
-        estimated=usage.estimated,
-    )
+    without = replace(usage, reasoning=0)
     assert cost(usage, price) == cost(without, price)
 
 
@@ -118,6 +131,11 @@ def test_the_classes_of_input_are_rounded_together_and_not_one_by_one() -> None:
     # Four times 0.4 nano-USD are 1.6, which is 2; rounded one by one they would be nothing.
     usage = Usage(uncached_input=1, cache_read=1, cache_write=1, cache_write_1h=1)
     assert cost(usage, flat(Rates(input=400_000, output=0))).input_nanos == 2
+    # The same for media, and for the classes of output.
+    usage = Usage(audio_input=1, audio_cache_read=1, image_input=1, uncached_input=1)
+    assert cost(usage, flat(Rates(input=400_000, output=0))).input_nanos == 2
+    usage = Usage(output=2, audio_output=2)
+    assert cost(usage, flat(Rates(input=0, output=400_000))).output_nanos == 2
 
 
 def test_one_token_more_than_the_bound_changes_the_price_of_all() -> None:
@@ -150,10 +168,152 @@ def test_an_hour_of_cache_falls_back_to_the_shorter_write_and_that_to_the_input(
     assert cost(usage, flat(Rates(input=5, output=0, cache_write_1h=9))).input_nanos == 19
 
 
+def test_media_without_a_rate_cost_what_text_does() -> None:
+    million = 10**6
+    usage = Usage(audio_input=million, image_input=million, audio_output=million)
+    bill = cost(usage, flat(Rates(input=5, output=7)))
+    assert (bill.input_nanos, bill.output_nanos) == (10, 7)
+    dear = Rates(input=5, output=7, audio_input=11, image_input=13, audio_output=17)
+    bill = cost(usage, flat(dear))
+    assert (bill.input_nanos, bill.output_nanos) == (24, 17)
+
+
+def test_audio_from_the_cache_falls_back_to_cached_text_and_that_to_other_audio() -> None:
+    usage = Usage(audio_cache_read=10**6)
+    assert cost(usage, flat(Rates(input=5, output=0))).input_nanos == 5
+    assert cost(usage, flat(Rates(input=5, output=0, audio_input=9))).input_nanos == 9
+    rates = Rates(input=5, output=0, audio_input=9, cache_read=1)
+    assert cost(usage, flat(rates)).input_nanos == 1
+    assert cost(usage, flat(replace(rates, audio_cache_read=2))).input_nanos == 2
+
+
 def test_a_cache_rate_of_zero_is_free_and_no_fallback() -> None:
-    rates = Rates(input=5, output=0, cache_read=0, cache_write=0, cache_write_1h=0)
-    usage = Usage(cache_read=10**6, cache_write=10**6, cache_write_1h=10**6)
-    assert cost(usage, flat(rates)).input_nanos == 0
+    rates = Rates(
+        input=5,
+        output=5,
+        cache_read=0,
+        cache_write=0,
+        cache_write_1h=0,
+        audio_input=0,
+        audio_cache_read=0,
+        image_input=0,
+        audio_output=0,
+    )
+    usage = Usage(
+        cache_read=10**6,
+        cache_write=10**6,
+        cache_write_1h=10**6,
+        audio_input=10**6,
+        audio_cache_read=10**6,
+        image_input=10**6,
+        audio_output=10**6,
+    )
+    assert cost(usage, flat(rates)).total_nanos == 0
+
+
+def test_audio_and_images_count_towards_a_tier() -> None:
+    price = Price(
+        rates=Rates(input=1, output=0),
+        tiers=(Tier(10, Rates(input=10**6, output=0)),),
+        version="v",
+    )
+    usage = Usage(uncached_input=3, audio_input=3, audio_cache_read=3, image_input=1)
+    assert cost(usage, price).input_nanos == 0
+    assert cost(replace(usage, image_input=2), price).input_nanos == 11
+
+
+KINDS = [
+    ({}, set()),
+    ({"audio_input": 5}, set()),  # what text costs
+    ({"audio_input": 6}, {"audio"}),
+    ({"audio_input": 0}, {"audio"}),
+    ({"image_input": 4}, {"image"}),
+    ({"cache_read": 1, "audio_cache_read": 2}, {"audio"}),
+    ({"cache_read": 1, "audio_cache_read": 1}, set()),
+    ({"audio_input": 6, "image_input": 6, "audio_output": 9}, {"audio", "image"}),
+    ({"audio_output": 9}, set()),
+]
+
+
+@pytest.mark.parametrize(("more", "kinds"), KINDS)
+def test_media_are_apart_where_they_cost_something_else_than_text(
+    more: dict[str, int], kinds: set[str]
+) -> None:
+    price = flat(Rates(input=5, output=5, **more))
+    assert price.kinds(1) == kinds
+    assert untold(Usage(uncached_input=1), price) == kinds
+    assert replace(price, apart=frozenset({"video"})).kinds(1) == kinds | {"video"}
+
+
+def test_a_tier_may_tell_media_apart_that_the_base_does_not() -> None:
+    price = Price(
+        rates=Rates(input=5, output=5),
+        tiers=(Tier(10, Rates(input=5, output=5, image_input=6)),),
+        version="v",
+    )
+    assert not price.kinds(10)
+    assert price.kinds(11) == {"image"}
+    assert untold(Usage(uncached_input=11), price) == {"image"}
+
+
+def test_what_usage_tells_is_not_untold_and_video_always_is() -> None:
+    rates = Rates(input=5, output=5, audio_input=6, image_input=7)
+    price = Price(rates=rates, version="v", apart=frozenset({"video"}))
+    assert untold(Usage(uncached_input=1), price) == {"audio", "image", "video"}
+    assert untold(Usage(audio_input=1), price) == {"image", "video"}
+    assert untold(Usage(audio_cache_read=1), price) == {"image", "video"}
+    assert untold(Usage(image_input=1), price) == {"audio", "video"}
+    assert untold(Usage(audio_input=1, image_input=1), price) == {"video"}
+    # What is said to be apart for ever is not told by its name.
+    odd = replace(price, apart=frozenset({"audio"}))
+    assert untold(Usage(audio_input=1, image_input=1), odd) == {"audio"}
+
+
+@st.composite
+def outcomes(draw: st.DrawFn) -> tuple[Usage, Usage, int]:
+    """What was presumed, what came of it, and how much of the input may be media."""
+    media, rest, most = draw(COUNTS), draw(COUNTS), draw(COUNTS)
+    heard = draw(st.integers(0, media))
+    images = draw(st.integers(0, media - heard))
+    written = draw(st.integers(0, most))
+    spoken = draw(st.integers(0, written))
+    came = Usage(
+        uncached_input=rest + media - heard - images,
+        audio_input=heard,
+        image_input=images,
+        output=written - spoken,
+        audio_output=spoken,
+    )
+    return Usage(uncached_input=rest + media, output=most), came, media
+
+
+@given(outcomes(), PRICES)
+def test_nothing_costs_more_than_its_ceiling(
+    outcome: tuple[Usage, Usage, int], price: Price
+) -> None:
+    presumed, came, media = outcome
+    assert cost(came, price).total_nanos <= ceiling(presumed, price, media)
+    # Nor does video, whose rate is the dearest and whose tokens are among those of text.
+    dear = replace(price, apart=frozenset({"video"}), apart_input=10**13)
+    seen = -(-(media * 10**13) // 10**6)
+    assert ceiling(presumed, dear, media) >= seen
+
+
+@given(USAGES, RATES)
+def test_the_ceiling_of_text_alone_is_its_cost(usage: Usage, rates: Rates) -> None:
+    text = Usage(uncached_input=usage.uncached_input, output=usage.output)
+    price = flat(replace(rates, audio_output=None))
+    assert ceiling(text, price, 0) == cost(text, price).total_nanos
+
+
+def test_the_ceiling_is_exact_where_the_dearest_comes_true() -> None:
+    rates = Rates(input=5, output=7, audio_input=11, image_input=9, audio_output=17)
+    million = 10**6
+    text = Usage(uncached_input=3 * million, output=million)
+    assert ceiling(text, flat(rates), 0) == 15 + 17
+    assert ceiling(text, flat(rates), 2 * million) == 5 + 22 + 17
+    cheap = flat(replace(rates, audio_input=1, image_input=2, audio_output=1))
+    assert ceiling(text, cheap, 2 * million) == 15 + 7
 
 
 def test_an_unknown_price_is_said() -> None:

@@ -16,7 +16,7 @@ from hexgate.entrypoints.config.load import load
 from hexgate.v1 import admin_service_pb2, completion_service_pb2, embedding_service_pb2
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/configuration.md", "docs/resilience.md")
+PAGES = ("README.md", "docs/configuration.md", "docs/resilience.md", "docs/interactions.md")
 ADDRESSES = {
     "localhost:50051": (completion_service_pb2, embedding_service_pb2),
     "localhost:50052": (admin_service_pb2,),

@@ -13,13 +13,12 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from hexgate.adapters.providers.vendors import VENDORS
 from hexgate.domain.call import Timeouts as DomainTimeouts
-from hexgate.domain.price import Rates
-from hexgate.entrypoints import kinds, resilience, settings
-from hexgate.entrypoints.fields import Address, Url
+from hexgate.entrypoints import kinds, prices, resilience, settings
+from hexgate.entrypoints.fields import Address, Url, nanos
 from hexgate.entrypoints.kinds import KINDS, Azure, OpenAI, Simulator
 from hexgate.entrypoints.resilience import Alias
 from hexgate.entrypoints.section import Section
-from hexgate.entrypoints.settings import Card, Models, Price, Server, Settings, Spend, nanos
+from hexgate.entrypoints.settings import Card, Models, Server, Settings, Spend
 
 SIM = {"sim": Simulator(kind="simulator")}
 UNITS = {
@@ -31,12 +30,13 @@ UNITS = {
     "_usd_per_mtok": "in USD per million tokens",
     "context_tokens": "in tokens",
     "max_output_tokens": "in tokens",
+    "above_input_tokens": "in tokens",
 }
 
 
 def sections() -> list[type[Section]]:
     """Every model of the settings."""
-    named = {**vars(kinds), **vars(resilience), **vars(settings)}
+    named = {**vars(kinds), **vars(prices), **vars(resilience), **vars(settings)}
     found = [value for value in named.values() if isinstance(value, type)]
     return [value for value in found if issubclass(value, Section)]
 
@@ -247,15 +247,6 @@ def test_a_key_does_not_show(secret: str) -> None:
     provider = whole.providers["openai"]
     assert isinstance(provider, OpenAI)
     assert provider.api_key == SecretStr(key)
-
-
-def test_prices_become_integers_without_rounding() -> None:
-    price = Price(
-        input_usd_per_mtok=Decimal("0.0375"),
-        output_usd_per_mtok=Decimal("0.000000001"),
-        cache_read_usd_per_mtok=Decimal("0"),
-    )
-    assert price.rates() == Rates(input=37_500_000, output=1, cache_read=0)
 
 
 @given(st.integers(min_value=0, max_value=10**15))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from hexgate.adapters.catalog.table import SOURCES, Listing, PriceTable, nanos
+from hexgate.adapters.catalog.table import SOURCES, Listing, PriceTable
 from hexgate.domain.catalog import ModelCard, Target
-from hexgate.domain.price import Price, Rates
+from hexgate.domain.price import Price, Rates, Tier
+from hexgate.domain.pricebook import PriceBook
 from hexgate.ports.clock import Clock
 
 K = TypeVar("K")
@@ -22,46 +23,26 @@ V = TypeVar("V")
 class Override:
     """What the configuration says of a model; it wins over the table.
 
-    Prices are USD per million tokens. `input` and `output` come together and replace the whole
-    price of the table, tiers and cache rates included; zero is free. A cache rate of None falls
-    back to `input`. None and 0 leave what the table says. Raises ValueError for a price that is
-    negative or finer than a nano-USD.
+    A price replaces the whole price of the table, tiers and cache rates included, while it holds;
+    zero is free. 0 and a book that says nothing leave what the table says.
     """
 
-    input: Decimal | None = None
-    output: Decimal | None = None
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
-    cache_write_1h: Decimal | None = None
+    prices: PriceBook = field(default_factory=PriceBook)
     context_tokens: int = 0
     max_output_tokens: int = 0
     quality: int = 0
 
-    def __post_init__(self) -> None:
-        caches = (self.cache_read, self.cache_write, self.cache_write_1h)
-        given = [rate is not None for rate in (self.input, self.output)]
-        if any(given) != all(given) or (not any(given) and caches != (None, None, None)):
-            raise ValueError("a price needs both input and output; 0 is free")
-        for name in ("input", "output", "cache_read", "cache_write", "cache_write_1h"):
-            usd: Decimal | None = getattr(self, name)
-            try:
-                nanos(usd or Decimal(0))
-            except ValueError as error:
-                raise ValueError(f"{name} is {error}") from None
 
-    @property
-    def price(self) -> Price | None:
-        """The price given here, if any."""
-        if self.input is None or self.output is None:
-            return None
-        rates = Rates(
-            input=nanos(self.input),
-            output=nanos(self.output),
-            cache_read=_nanos(self.cache_read),
-            cache_write=_nanos(self.cache_write),
-            cache_write_1h=_nanos(self.cache_write_1h),
-        )
-        return Price(rates=rates, version="config")
+def configured(rates: Rates, tiers: tuple[Tier, ...] = ()) -> Price:
+    """A price of the configuration, whose version tells it from every other one."""
+    said = [
+        f"{above}:{name}={nanos}"
+        for above, each in ((0, rates), *((tier.above_input_tokens, tier.rates) for tier in tiers))
+        for name, nanos in sorted(asdict(each).items())
+        if nanos is not None
+    ]
+    digest = hashlib.sha256("\n".join(said).encode()).hexdigest()
+    return Price(rates=rates, tiers=tiers, version=f"config {digest[:8]}")
 
 
 class _Known(NamedTuple):
@@ -78,8 +59,8 @@ class Catalog:
 
     `vendors` maps each provider to its vendor, whose prices are known if it is one of SOURCES.
     `overrides` are keyed `provider/model`, or `provider/*` for what a model's own row leaves open.
-    At most `max_models` cards are kept. A price that changes on a date or by the hour is replaced
-    when it does.
+    At most `max_models` cards are kept. A price that changes on a date or by the hour, here or
+    in the table, is replaced when it does.
     """
 
     def __init__(
@@ -137,14 +118,15 @@ class Catalog:
         row = self._overrides.get(str(target), _NOTHING)
         common = self._overrides.get(f"{target.provider}/*", _NOTHING)
         listing = self._listing(target, now)
+        own, shared = row.prices.at(now), common.prices.at(now)
         card = ModelCard(
             target=target,
             context_tokens=row.context_tokens or common.context_tokens or listing.context_tokens,
             max_output_tokens=row.max_output_tokens or common.max_output_tokens,
-            price=row.price or common.price or listing.price,
+            price=own.price or shared.price or listing.price,
             quality=row.quality or common.quality,
         )
-        return _Known(card, listing.until)
+        return _Known(card, min(own.until, shared.until, listing.until))
 
     def _listing(self, target: Target, now: float) -> Listing:
         vendor = self._vendors.get(target.provider, "")
@@ -177,7 +159,3 @@ def _keep(memo: dict[K, V], key: K, value: V, bound: int) -> None:
     if len(memo) >= bound:
         del memo[next(iter(memo))]
     memo[key] = value
-
-
-def _nanos(usd: Decimal | None) -> int | None:
-    return None if usd is None else nanos(usd)

@@ -40,16 +40,21 @@ SOURCES = {
     "openrouter": _Source("openrouter", resells=True),
 }
 
-# Charges for what a text call does not do: searches, which the caller switches on by a provider's
-# own option and is warned of, and media in the input, which the price tells apart.
-_ASIDE = ("search", "input_audio", "input_image", "input_video", "cache_audio", "cache_image")
-_MEDIA = ("audio", "image", "video")
 _INPUT, _OUTPUT = "input_mtok", "output_mtok"
 _READ, _WRITE = "cache_read_mtok", "cache_write_mtok"
 _WRITE_5M, _WRITE_1H = "cache_write_5m_mtok", "cache_write_1h_mtok"
+_AUDIO, _AUDIO_READ = "input_audio_mtok", "cache_audio_read_mtok"
+_IMAGE, _AUDIO_OUT = "input_image_mtok", "output_audio_mtok"
+_CLASSES = frozenset(
+    (
+        *(_INPUT, _OUTPUT, _READ, _WRITE, _WRITE_5M, _WRITE_1H),
+        *(_AUDIO, _AUDIO_READ, _IMAGE, _AUDIO_OUT),
+    )
+)
+# Usage has no class for video: the price tells that it costs something else than text.
+_VIDEO = "input_video_mtok"
 # Below every tier, where the base price holds.
 _BELOW_ALL = -1
-_CLASSES = (_INPUT, _OUTPUT, _READ, _WRITE, _WRITE_5M, _WRITE_1H)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ class PriceTable:
 
         The price is the standard one: what a service tier, batching or a search adds or takes off
         is not in it. It is None when the table has none, or one that counts other things than the
-        classes of Usage (per request, per image made), or is no whole number of nano-USD.
+        classes of Usage (per request, images made, images from the cache), or is no whole number
+        of nano-USD.
         """
         info = self._find(vendor, model)
         if info is None:
@@ -158,37 +164,25 @@ def _price(prices: listed.ModelPrice, version: str) -> Price | None:
     if _INPUT not in found or not all(_counted(key) for key in found):
         return None
     starts = sorted({tier.start for value in found.values() for tier in _tiers(value)})
+    video = found.get(_VIDEO, found[_INPUT])
+    apart = video != found[_INPUT]
     try:
         return Price(
             rates=_rates(found, _BELOW_ALL),
             tiers=tuple(Tier(start, _rates(found, start)) for start in starts),
             version=version,
-            apart=frozenset(kind for kind in _MEDIA if _apart(found, kind)),
-            apart_input=max(_of_media(found), default=0),
+            apart=frozenset({"video"} if apart else ()),
+            apart_input=max(_rate(video, start) for start in (_BELOW_ALL, *starts)) if apart else 0,
         )
     except ValueError:
         return None
 
 
 def _counted(key: str) -> bool:
-    return key in _CLASSES or any(part in key for part in _ASIDE)
-
-
-def _apart(found: dict[str, Decimal | listed.TieredPrices], kind: str) -> bool:
-    """Whether media of this kind in the input costs something else than text."""
-    return any(
-        value != found.get(_READ if "cache" in key else _INPUT)
-        for key, value in found.items()
-        if kind in key
-    )
-
-
-def _of_media(found: dict[str, Decimal | listed.TieredPrices]) -> Iterator[int]:
-    """Every rate of media in the input, those of the cache left out: they are lower."""
-    for key, value in found.items():
-        if key.startswith("input_") and any(kind in key for kind in _MEDIA):
-            yield _rate(value, _BELOW_ALL)
-            yield from (nanos(tier.price) for tier in _tiers(value))
+    """Whether Usage has a class for it, or knows of it. A caller switches searches on by a
+    provider's own option, and is warned of their price.
+    """
+    return key in _CLASSES or key == _VIDEO or "search" in key
 
 
 def _tiers(value: Decimal | listed.TieredPrices) -> list[listed.Tier]:
@@ -211,6 +205,10 @@ def _rates(found: dict[str, Decimal | listed.TieredPrices], start: int) -> Rates
         cache_read=rate(_READ),
         cache_write=rate(_WRITE_5M, _WRITE),
         cache_write_1h=rate(_WRITE_1H, _WRITE),
+        audio_input=rate(_AUDIO),
+        audio_cache_read=rate(_AUDIO_READ),
+        image_input=rate(_IMAGE),
+        audio_output=rate(_AUDIO_OUT),
     )
 
 

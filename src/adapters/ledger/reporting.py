@@ -38,12 +38,14 @@ class Words:
 
     `label` reads one label out of the column `labels`: text, empty where there is none; its one
     parameter is what `label_key` makes of the key. `day` and `hour` are those of `started_at`.
+    `members` is a table `each` with a column `value`: the names in the column `accounts`.
     """
 
     label: str
     label_key: Callable[[str], str]
     day: str
     hour: str
+    members: str
     flag: str = "({})"  # a truth value as a number
     whole: str = "{}"  # a sum as an integer
     plain: str = ""  # the collation by which text sorts as in Python

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from hexgate.adapters.ledger import file, rows
 from hexgate.adapters.ledger import operations as ops
+from hexgate.adapters.ledger.auditing import audit
 from hexgate.adapters.ledger.reader import Reader
 from hexgate.adapters.ledger.reporting import Extent, Reporting, Words
 from hexgate.adapters.ledger.sheet import Sheet, totals
 from hexgate.adapters.ledger.totals import Totals, account_of
 from hexgate.adapters.ledger.writer import Writer
+from hexgate.domain.audit import Finding
 from hexgate.domain.budget import Alert, Balance, Budget, Charge
 from hexgate.domain.ledger import Entry, Intent, Settlement
 from hexgate.domain.report import Group, Query
@@ -27,6 +29,7 @@ WORDS = Words(
     label_key=ops.label_path,
     day="strftime('%Y-%m-%d', started_at, 'unixepoch')",
     hour="strftime('%Y-%m-%dT%H', started_at, 'unixepoch')",
+    members="json_each(nullif(accounts, '')) AS each",
 )
 _EXTENT = (
     "SELECT coalesce((SELECT value FROM facts WHERE name = 'oldest'), 0), "
@@ -166,6 +169,10 @@ class SqliteLedger:
     async def delivered(self, alert: Alert) -> None:
         """See Alerts."""
         await self._writer.submit(ops.delivered, alert)
+
+    async def audit(self) -> tuple[Finding, ...]:
+        """See Audit."""
+        return await audit(self._reader.at_once, WORDS)
 
     def close(self) -> None:
         """Write what is queued and let go of the file. Blocks; a second time does nothing.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from hexgate.entrypoints.config.document import Document
 from hexgate.entrypoints.config.errors import quoted
-from hexgate.entrypoints.config.later import OFF
 from hexgate.entrypoints.config.variables import Variables
 
 BALANCE, HOW, CHEAPEST = (
@@ -26,6 +25,9 @@ STRATEGIES: Mapping[str, str] = {
     "cost_based": "cost",
 }
 """What may be asked for, and the strategy that it is."""
+
+OFF = frozenset({"", "0", "false", "no", "off"})
+"""What a switch says that asks for nothing."""
 
 _ON = frozenset({"1", "true", "yes", "on"})
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hexgate.entrypoints.config.describe_routing import describe_routing
 from hexgate.entrypoints.config.secrets import SECRETS
+from hexgate.entrypoints.interactions import Interactions
 from hexgate.entrypoints.kinds import AnyProvider, Limits, Simulator
 from hexgate.entrypoints.settings import Settings
 
@@ -102,11 +103,43 @@ def _others(settings: Settings) -> Iterator[str]:
         f"fetch: {_on(fetch.enabled)}, at most {fetch.max_mb} MiB and {fetch.timeout_s:g} s each"
         + (f", also from {', '.join(fetch.allow_networks)}" if fetch.allow_networks else "")
     )
-    ledger = settings.ledger
-    yield f"ledger: {ledger.backend}" + (f" {ledger.path}" if ledger.backend == "sqlite" else "")
+    yield from _ledger(settings)
     bound = settings.spend.max_cost_per_request_usd
     yield "spend: " + ("no bound" if bound is None else f"at most {bound:f} USD") + " per request"
     yield f"log: {settings.log.level}, {'JSON lines' if settings.log.as_json else 'text'}"
+    if interactions := settings.log.interactions:
+        yield _interactions(interactions)
+
+
+def _interactions(wish: Interactions) -> str:
+    """Nobody shall learn only later that prompts are written down."""
+    what = "prompts and answers" if wish.contents else "the sizes of prompts and answers"
+    redacted = f"redacted ({len(wish.patterns)} own patterns)" if wish.redact else "not redacted"
+    return (
+        f"interactions: {what} of {wish.sample:.4g} of the calls are written to {wish.path}, "
+        f"{redacted}; {wish.max_mb} MiB, and {wish.keep} older files"
+    )
+
+
+def _ledger(settings: Settings) -> Iterator[str]:
+    ledger = settings.ledger
+    kept = ledger.retention_days
+    yield (
+        f"ledger: {ledger.backend}"
+        + (f" {ledger.path}" if ledger.backend == "sqlite" else "")
+        + (", rows are kept for ever" if kept is None else f", rows are kept for {kept} days")
+        + (f", daily sums by label {', '.join(ledger.labels)}" if ledger.labels else "")
+    )
+    for name, budget in settings.budgets.items():
+        downgraded = ", ".join(budget.downgrade_to or ())
+        yield (
+            f"budget {name}: {budget.limit_usd:f} USD by {budget.window} for {budget.scope}; "
+            + (f"then {downgraded}" if downgraded else "then refused")
+            + f"; unknown prices: {budget.unpriced}"
+        )
+    if settings.budgets:
+        hook = settings.alerts.webhook
+        yield f"alerts: log and metrics{', webhook' if hook else ''}"
 
 
 def _on(value: bool) -> str:

@@ -14,7 +14,7 @@ from hexgate.entrypoints.config.accounts import (
     installed,
     unmet,
 )
-from hexgate.entrypoints.config.balancing import BALANCE, CHEAPEST, HOW, STRATEGY, balance
+from hexgate.entrypoints.config.balancing import BALANCE, CHEAPEST, HOW, OFF, STRATEGY, balance
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import Place
 from hexgate.entrypoints.config.variables import Variables
@@ -62,6 +62,7 @@ READ: Mapping[str, tuple[str, ...]] = {
     "ENABLE_LLM_CACHING": ("cache", "enabled"),
     "LLM_CACHE_TTL": ("cache", "ttl_s"),
     "MAX_COST_PER_REQUEST": ("spend", "max_cost_per_request_usd"),
+    "DAILY_BUDGET_USD": ("budgets", "daily", "limit_usd"),
 }
 """What is read where there is no file, and the setting that each variable makes; later ones win."""
 
@@ -126,7 +127,14 @@ class _Composer:
         balance(self._document, self._variables, self._notice)
         for name in ("ENABLE_LLM_CACHING", "LLM_CACHE_TTL", "MAX_COST_PER_REQUEST"):
             self._take(name)
+        self._budget("DAILY_BUDGET_USD")
         return self._document
+
+    def _budget(self, name: str) -> None:
+        """A bound on each day, for all calls together. A switch that is off asks for none."""
+        if self._variables.get(name).lower() not in OFF - {"0"}:
+            self._take(name)
+            self._document.put((*READ[name][:-1], "window"), "day", self._variables.place(name))
 
     def _openai(self) -> None:
         found = [n for n in ("OPENAI_API_KEY", "OPENAI_API_KEYS") if self._variables.get(n)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hexgate.entrypoints.config import environment, later, own, secrets, yaml
+from hexgate.entrypoints.config import environment, own, secrets, yaml
 from hexgate.entrypoints.config.document import Document
 from hexgate.entrypoints.config.environment import Notice, Probe, reachable
 from hexgate.entrypoints.config.errors import ConfigError, Problem
@@ -37,10 +37,7 @@ def load(
         raise ConfigError((*_outside(variables), *error.problems)) from None
     own.override(document, variables)
     document.problems.extend(_outside(variables))
-    settings = validate(document)
-    for text in later.unsupported(variables, document.names):
-        notice(text)
-    return settings
+    return validate(document)
 
 
 def _outside(variables: Variables) -> list[Problem]:

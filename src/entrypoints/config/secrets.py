@@ -12,6 +12,13 @@ from hexgate.entrypoints.references import Key
 SECRETS = ("api_key", "api_keys", "access_key_id", "secret_access_key", "session_token")
 """What of a provider is secret, and may be kept elsewhere."""
 
+OTHERS: tuple[Key, ...] = (
+    ("ledger", "url"),
+    ("alerts", "webhook", "url"),
+    ("alerts", "webhook", "secret"),
+)
+"""What else is secret, and may be kept elsewhere: addresses hold passwords and tokens."""
+
 KEY_FILE = "credentials_file"
 """What names a key file that the vendor's own library reads."""
 
@@ -33,6 +40,10 @@ def fetch(document: Document, variables: Mapping[str, str], folder: Path) -> Non
                 for place, one in enumerate(found):
                     if isinstance(one, dict):
                         found[place] = _value(document, (*key, place), one, variables, folder)
+    for other in OTHERS:
+        section, name = document.find(other[:-1]), str(other[-1])
+        if isinstance(section, dict) and isinstance(found := section.get(name), dict):
+            section[name] = _value(document, other, found, variables, folder)
 
 
 def locate(document: Document, folder: Path) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from hexgate.entrypoints.config import schema
 from hexgate.entrypoints.config.document import Document, Tree
 from hexgate.entrypoints.config.errors import ConfigError, Problem, quoted
-from hexgate.entrypoints.config.secrets import SECRETS
+from hexgate.entrypoints.config.secrets import OTHERS, SECRETS
 from hexgate.entrypoints.kinds import KINDS
 from hexgate.entrypoints.references import Key, dangling
 from hexgate.entrypoints.settings import Settings
@@ -114,7 +114,8 @@ def _public(key: Key, text: str, kind: Tree) -> bool:
     loc = (*key[:2], str(kind), *key[2:]) if key[:1] == ("providers",) and len(key) > 2 else key
     node = schema.at(loc)
     scalar = "discriminator" not in node and node.get("type") not in ("object", "array")
-    return not set(SECRETS) & set(key) and scalar and not set("@?") & set(text)
+    secret = key in OTHERS or bool(set(SECRETS) & set(key))
+    return scalar and not secret and not set("@?") & set(text)
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> str:

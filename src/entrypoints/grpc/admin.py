@@ -18,6 +18,7 @@ FEATURES = (
     "provider-keys",
     "restart-stream",
     "target-states",
+    "usage-reports",
 )
 
 

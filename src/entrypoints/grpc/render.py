@@ -228,14 +228,20 @@ def part(one: Part) -> content_pb2.ContentPart:
 
 
 def usage(used: Usage) -> accounting_pb2.Usage:
-    """Tokens: totals that include their parts, as the contract has them."""
+    """Tokens: totals that include their parts, as the contract has them.
+
+    Parts never overlap: audio from the cache is audio.
+    """
     return accounting_pb2.Usage(
         input_tokens=used.input,
-        output_tokens=used.output,
+        output_tokens=used.written,
         cache_read_tokens=used.cache_read,
         cache_write_tokens=used.cache_write + used.cache_write_1h,
         cache_write_1h_tokens=used.cache_write_1h,
         reasoning_tokens=used.reasoning,
+        audio_input_tokens=used.audio_input + used.audio_cache_read,
+        audio_output_tokens=used.audio_output,
+        image_input_tokens=used.image_input,
         estimated=used.estimated,
     )
 

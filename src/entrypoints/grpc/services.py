@@ -15,9 +15,11 @@ from hexgate.entrypoints.grpc.admin import AdminMethods
 from hexgate.entrypoints.grpc.boundary import Boundary
 from hexgate.entrypoints.grpc.completion import CompletionMethods
 from hexgate.entrypoints.grpc.embedding import EmbeddingMethods
+from hexgate.entrypoints.grpc.estimate import EstimateMethods
 from hexgate.entrypoints.grpc.explain import ExplainMethods
 from hexgate.entrypoints.grpc.keys import KeyMethods
 from hexgate.entrypoints.grpc.targets import TargetMethods
+from hexgate.entrypoints.grpc.usage import UsageMethods
 from hexgate.v1 import (
     admin_service_pb2,
     completion_service_pb2,
@@ -31,23 +33,27 @@ COMPLETION: ServiceDescriptor = completion_service_pb2.DESCRIPTOR.services_by_na
     "CompletionService"
 ]
 EMBEDDING: ServiceDescriptor = embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"]
+USAGE: ServiceDescriptor = usage_service_pb2.DESCRIPTOR.services_by_name["UsageService"]
 ADMIN: ServiceDescriptor = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
 PUBLIC: tuple[ServiceDescriptor, ...] = (
     COMPLETION,
     EMBEDDING,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
-    usage_service_pb2.DESCRIPTOR.services_by_name["UsageService"],
+    USAGE,
     prompt_service_pb2.DESCRIPTOR.services_by_name["PromptService"],
 )
 # grpc's own type of a handler is invariant in both messages, so a table of them has no other type.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-def completion(boundary: Boundary, methods: CompletionMethods) -> Mapping[str, Handler]:
+def completion(
+    boundary: Boundary, methods: CompletionMethods, estimate: EstimateMethods
+) -> Mapping[str, Handler]:
     """The methods of CompletionService that exist."""
     pb = completion_service_pb2
     return {
         "Complete": boundary.unary(methods.complete, pb.CompleteRequest),
+        "EstimateCost": boundary.unary(estimate.estimate_cost, pb.EstimateCostRequest),
         "StreamComplete": boundary.stream(methods.stream_complete, pb.StreamCompleteRequest),
     }
 
@@ -55,6 +61,17 @@ def completion(boundary: Boundary, methods: CompletionMethods) -> Mapping[str, H
 def embedding(boundary: Boundary, methods: EmbeddingMethods) -> Mapping[str, Handler]:
     """The methods of EmbeddingService."""
     return {"Embed": boundary.unary(methods.embed, embedding_service_pb2.EmbedRequest)}
+
+
+def usage(boundary: Boundary, methods: UsageMethods) -> Mapping[str, Handler]:
+    """The methods of UsageService."""
+    pb = usage_service_pb2
+    return {
+        "SummarizeUsage": boundary.unary(methods.summarize_usage, pb.SummarizeUsageRequest),
+        "ListUsageRecords": boundary.unary(methods.list_usage_records, pb.ListUsageRecordsRequest),
+        "ExportUsage": boundary.stream(methods.export_usage, pb.ExportUsageRequest),
+        "ListBudgets": boundary.unary(methods.list_budgets, pb.ListBudgetsRequest),
+    }
 
 
 def admin(

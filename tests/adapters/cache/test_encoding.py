@@ -58,7 +58,11 @@ usages = st.builds(
     cache_read=counts,
     cache_write=counts,
     cache_write_1h=counts,
+    audio_input=counts,
+    audio_cache_read=counts,
+    image_input=counts,
     output=counts,
+    audio_output=counts,
     reasoning=counts,
     estimated=st.booleans(),
 )
@@ -76,11 +80,12 @@ completions = st.builds(
     raw_json=words,
 )
 
-# Written by version 1. When this fails, what is in a cache would be read wrongly: raise VERSION.
+# Written by version 2. When this fails, what is in a cache would be read wrongly: raise VERSION.
 GOLDEN = (
-    b"hexgate\x01\x9a\x91\x92\xa4text\x82\xa4text\xa5Hello\xa4mark\xc0\xa4stop\x87\xae"
-    b"uncached_input\x03\xaacache_read\x00\xabcache_write\x00\xaecache_write_1h\x00\xa6output"
-    b"\x01\xa9reasoning\x00\xa9estimated\xc2\xa1m\xa0\xa0\x90\x90\xa0\xa0"
+    b"hexgate\x02\x9a\x91\x92\xa4text\x82\xa4text\xa5Hello\xa4mark\xc0\xa4stop\x8b\xae"
+    b"uncached_input\x03\xaacache_read\x00\xabcache_write\x00\xaecache_write_1h\x00\xabaudio_input"
+    b"\x00\xb0audio_cache_read\x00\xabimage_input\x00\xa6output\x01\xacaudio_output\x00\xa9"
+    b"reasoning\x00\xa9estimated\xc2\xa1m\xa0\xa0\x90\x90\xa0\xa0"
 )
 
 
@@ -98,7 +103,7 @@ def test_what_comes_back_is_of_the_very_same_classes() -> None:
 
 
 def test_the_format_of_this_version_stays() -> None:
-    assert VERSION == 1
+    assert VERSION == 2
     assert encode(SHORT) == GOLDEN
     assert decode(GOLDEN) == SHORT
 

@@ -170,7 +170,7 @@ async def test_namespaces_and_their_versions_do_not_meet() -> None:
     one, two = (Completions(backend, backend.drop, name) for name in ("one", "two"))
     await one.set("a", SHORT, 60)
     assert await two.get("a") is None
-    assert list(backend._entries) == ["one:v1:a"]
+    assert list(backend._entries) == ["one:v2:a"]
     assert await two.purge("") == 0
 
 

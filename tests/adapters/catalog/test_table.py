@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hexgate.adapters.catalog.table import SOURCES, PriceTable, nanos, next_change
-from hexgate.domain.price import cost
+from hexgate.domain.price import Price, cost
 from hexgate.domain.usage import Usage
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -34,7 +34,11 @@ USAGES = st.builds(
     cache_read=COUNTS,
     cache_write=COUNTS,
     cache_write_1h=COUNTS,
+    audio_input=COUNTS,
+    audio_cache_read=COUNTS,
+    image_input=COUNTS,
     output=COUNTS,
+    audio_output=COUNTS,
 )
 
 
@@ -46,6 +50,13 @@ def found(vendor: str) -> genai_prices.types.Provider:
     return next(one for one in providers if one.id == SOURCES[vendor].provider)
 
 
+def priced(vendor: str, name: str) -> Price:
+    listing = TABLE.look_up(vendor, name, AT.timestamp())
+    assert listing is not None
+    assert listing.price is not None
+    return listing.price
+
+
 PRICED = [
     (vendor, name)
     for vendor in ("openai", "anthropic", "gemini", "bedrock", "cohere", "deepseek")
@@ -54,20 +65,28 @@ PRICED = [
 ]
 
 
-@given(st.sampled_from(PRICED), USAGES)
+# Few models have these, so that they would seldom be drawn.
+MEDIA = [(vendor, name) for vendor, name in PRICED if priced(vendor, name).kinds(0)]
+
+
+@given(st.sampled_from(PRICED) | st.sampled_from(MEDIA), USAGES)
 def test_costs_what_the_package_says(model: tuple[str, str], usage: Usage) -> None:
     vendor, name = model
     listing = TABLE.look_up(vendor, name, AT.timestamp())
     assert listing is not None
     ours = cost(usage, listing.price)
     theirs = genai_prices.calc_price(
-        # The package counts cached tokens within the input.
+        # The package counts media and cached tokens within the input, and cached audio in both.
         genai_prices.Usage(
             input_tokens=usage.input,
-            cache_read_tokens=usage.cache_read,
+            cache_read_tokens=usage.cache_read + usage.audio_cache_read,
             cache_write_tokens=usage.cache_write + usage.cache_write_1h,
             cache_write_1h_tokens=usage.cache_write_1h,
-            output_tokens=usage.output,
+            input_audio_tokens=usage.audio_input + usage.audio_cache_read,
+            cache_audio_read_tokens=usage.audio_cache_read,
+            input_image_tokens=usage.image_input,
+            output_tokens=usage.written,
+            output_audio_tokens=usage.audio_output,
         ),
         name,
         provider_id=SOURCES[vendor].provider,
@@ -104,7 +123,7 @@ def test_no_text_model_of_a_vendor_lost_its_price_to_rounding(vendor: str) -> No
     for model in found(vendor).models:
         keys = {key for key, value in vars(model.get_prices(AT)).items() if value is not None}
         text = "input_mtok" in keys and not any(
-            key.startswith("output_") and key != "output_mtok" for key in keys
+            key.startswith(("output_image", "output_video", "cache_image")) for key in keys
         )
         listing = TABLE.look_up(vendor, model.id, AT.timestamp())
         # A model that another one of the package hides is that one.
@@ -116,8 +135,8 @@ def test_no_text_model_of_a_vendor_lost_its_price_to_rounding(vendor: str) -> No
     ("vendor", "model"),
     [
         ("openai", "whisper-1"),  # by the minute
-        ("openai", "gpt-audio"),  # what it says costs more than what it writes
-        ("gemini", "gemini-2.5-flash-image"),
+        ("openai", "gpt-image-2"),  # images from the cache cost something else than text from it
+        ("gemini", "gemini-2.5-flash-image"),  # so do images made
         ("openai", "moderation"),  # lists nothing, which need not mean free
     ],
 )
@@ -128,45 +147,51 @@ def test_a_price_of_other_things_than_tokens_is_not_known(vendor: str, model: st
 
 
 @pytest.mark.parametrize(
-    ("vendor", "model", "apart"),
+    ("vendor", "model", "kinds"),
     [
         ("gemini", "gemini-2.5-flash", {"audio"}),
         ("gemini", "gemini-embedding-2", {"audio", "image", "video"}),
         ("gemini", "gemini-2.5-pro", set()),
+        ("openai", "gpt-audio", {"audio"}),
         ("openai", "gpt-5-mini", set()),
     ],
 )
 def test_media_that_cost_something_else_than_text_are_told_apart(
-    vendor: str, model: str, apart: set[str]
+    vendor: str, model: str, kinds: set[str]
 ) -> None:
-    listing = TABLE.look_up(vendor, model, AT.timestamp())
-    assert listing is not None
-    assert listing.price is not None
-    assert listing.price.apart == apart
+    assert priced(vendor, model).kinds(1_000) == kinds
 
 
-@pytest.mark.parametrize(
-    ("model", "dearest"),
-    [("gemini-2.5-flash", 1_000_000_000), ("gemini-embedding-2", 12_000_000_000)],
-)
-def test_the_dearest_rate_of_media_is_told(model: str, dearest: int) -> None:
-    listing = TABLE.look_up("gemini", model, AT.timestamp())
-    assert listing is not None
-    assert listing.price is not None
-    assert listing.price.apart_input == dearest
+def test_media_have_rates_of_their_own() -> None:
+    # USD per million tokens: 0.30 text, 0.03 cached, 1 audio, 0.10 cached audio.
+    flash = priced("gemini", "gemini-2.5-flash").rates
+    assert (flash.input, flash.cache_read) == (300_000_000, 30_000_000)
+    assert (flash.audio_input, flash.audio_cache_read) == (1_000_000_000, 100_000_000)
+    # 0.20 text, 0.45 images, 6.50 audio.
+    embedding = priced("gemini", "gemini-embedding-2").rates
+    assert (embedding.image_input, embedding.audio_input) == (450_000_000, 6_500_000_000)
+    # 10 in writing, 64 spoken.
+    audio = priced("openai", "gpt-audio").rates
+    assert (audio.output, audio.audio_output) == (10_000_000_000, 64_000_000_000)
+
+
+def test_only_what_usage_never_tells_stays_apart_with_its_rate() -> None:
+    embedding = priced("gemini", "gemini-embedding-2")
+    assert embedding.apart == {"video"}
+    assert embedding.apart_input == 12_000_000_000
+    flash = priced("gemini", "gemini-2.5-flash")
+    assert not flash.apart
+    assert flash.apart_input == 0
 
 
 @pytest.mark.parametrize(("vendor", "name"), PRICED)
 def test_no_price_of_media_is_lost(vendor: str, name: str) -> None:
-    listing = TABLE.look_up(vendor, name, AT.timestamp())
     model = found(vendor).find_model(name)
-    assert listing is not None
-    assert listing.price is not None
     assert model is not None
     prices = vars(model.get_prices(AT))
     for kind in ("audio", "image", "video"):
         dearer = prices.get(f"input_{kind}_mtok") not in (None, prices["input_mtok"])
-        assert not dearer or kind in listing.price.apart
+        assert dearer == (kind in priced(vendor, name).kinds(0))
 
 
 def test_an_embedding_model_bills_its_input_alone() -> None:

@@ -65,6 +65,21 @@ def test_a_call_is_one_line_with_all_that_it_took() -> None:
     }
 
 
+def test_tokens_are_totals_whatever_their_kind() -> None:
+    file = io.StringIO()
+    usage = Usage(
+        uncached_input=1,
+        cache_read=2,
+        audio_input=4,
+        audio_cache_read=8,
+        output=16,
+        audio_output=32,
+    )
+    CallLog(logger(file)).ended(INTENT, settlement(usage=usage))
+    line = json.loads(file.getvalue())
+    assert (line["input_tokens"], line["cached_tokens"], line["output_tokens"]) == (15, 10, 48)
+
+
 def test_one_attempt_needs_no_path() -> None:
     file = io.StringIO()
     CallLog(logger(file)).ended(INTENT, settlement(attempts=settlement().attempts[-1:]))

@@ -14,6 +14,7 @@ from hexgate.client import dial
 from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.server import Gateway, serving
 from hexgate.entrypoints.settings import Settings
+from hexgate.ports.store import Store
 from hexgate.v1 import completion_service_pb2 as pb
 from hexgate.v1 import content_pb2, generation_pb2
 from hexgate.v1.completion_service_pb2_grpc import CompletionServiceStub
@@ -32,7 +33,7 @@ class Served:
     gateway: Gateway
     channel: aio.Channel
     stub: CompletionServiceAsyncStub
-    ledger: MemoryLedger
+    ledger: Store
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
@@ -40,11 +41,13 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 @pytest.fixture
 def served() -> Serve:
-    """Serve a fake provider as `fake`; keyword arguments are settings of the server."""
+    """Serve a fake provider as `fake`; keyword arguments are settings of the server, but for
+    `ledger` and the settings of `budgets`.
+    """
 
     @asynccontextmanager
     async def serve(
-        leaf: FakeProvider, *, ledger: MemoryLedger | None = None, **server: Any
+        leaf: FakeProvider, *, ledger: Store | None = None, budgets: Any = None, **server: Any
     ) -> AsyncIterator[Served]:
         settings = Settings.model_validate(
             {
@@ -56,6 +59,7 @@ def served() -> Serve:
                 },
                 "providers": {"fake": {"kind": "vllm"}},
                 "retry": {"attempts": 1},
+                "budgets": budgets or {},
             }
         )
         ledger = ledger or MemoryLedger()

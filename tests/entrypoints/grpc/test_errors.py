@@ -20,8 +20,8 @@ from hexgate.domain.errors import (
     ProviderLimited,
 )
 from hexgate.v1 import completion_service_pb2 as pb
-from hexgate.v1 import content_pb2, usage_service_pb2
-from hexgate.v1.usage_service_pb2_grpc import UsageServiceStub
+from hexgate.v1 import content_pb2, prompt_service_pb2
+from hexgate.v1.prompt_service_pb2_grpc import PromptServiceStub
 from tests.entrypoints.grpc.calls import (
     SECRET,
     FullLedger,
@@ -205,9 +205,9 @@ async def test_what_is_not_implemented_is_refused_and_never_ignored(
 
 async def test_methods_of_later_releases_say_so(served: Serve) -> None:
     async with served(FakeProvider()) as server:
-        stub = UsageServiceStub(server.channel)
+        stub = PromptServiceStub(server.channel)
         with pytest.raises(aio.AioRpcError) as unary:
-            await stub.SummarizeUsage(usage_service_pb2.SummarizeUsageRequest(), timeout=10)
+            await stub.ListPrompts(prompt_service_pb2.ListPromptsRequest(), timeout=10)
         batch = server.stub.BatchComplete(pb.BatchCompleteRequest(), timeout=10)
         with pytest.raises(aio.AioRpcError) as stream:
             await batch.read()

@@ -9,7 +9,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
 from hexgate.domain.json import JsonObject
+from hexgate.domain.usage import Usage
 from hexgate.entrypoints.grpc import render
+from hexgate.v1 import accounting_pb2
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,31 @@ def test_a_number_that_a_double_cannot_hold_stays_exact_as_text() -> None:
 def test_a_duration_is_exact_to_the_microsecond(seconds: float) -> None:
     duration = render.duration(seconds)
     assert abs(duration.ToMicroseconds() - seconds * 1e6) <= 1
+
+
+def test_totals_of_tokens_include_their_parts_and_parts_do_not_overlap() -> None:
+    used = Usage(
+        uncached_input=1,
+        cache_read=20,
+        cache_write=300,
+        cache_write_1h=4_000,
+        audio_input=50_000,
+        audio_cache_read=600_000,
+        image_input=7_000_000,
+        output=2,
+        audio_output=30,
+        reasoning=1,
+        estimated=True,
+    )
+    assert render.usage(used) == accounting_pb2.Usage(
+        input_tokens=7_654_321,
+        output_tokens=32,
+        cache_read_tokens=20,
+        cache_write_tokens=4_300,
+        cache_write_1h_tokens=4_000,
+        reasoning_tokens=1,
+        audio_input_tokens=650_000,
+        audio_output_tokens=30,
+        image_input_tokens=7_000_000,
+        estimated=True,
+    )

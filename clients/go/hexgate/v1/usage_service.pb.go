@@ -98,7 +98,8 @@ const (
 	ExportFormat_EXPORT_FORMAT_UNSPECIFIED ExportFormat = 0
 	// One JSON object per line.
 	ExportFormat_EXPORT_FORMAT_JSON_LINES ExportFormat = 1
-	// Comma-separated, with a header line; cells that a spreadsheet would run are quoted.
+	// Comma-separated values as of RFC 4180, in UTF-8, with a header line. Text that a spreadsheet would
+	// run, because it begins with = + - @ or a control character, has an apostrophe in front.
 	ExportFormat_EXPORT_FORMAT_CSV ExportFormat = 2
 )
 
@@ -253,12 +254,15 @@ func (BudgetAction) EnumDescriptor() ([]byte, []int) {
 	return file_hexgate_v1_usage_service_proto_rawDescGZIP(), []int{3}
 }
 
-// A period that includes its start and excludes its end.
+// A period that includes its start and excludes its end, from 1970 to 9998. A call belongs to the moment
+// at which it started, whenever it ended. Where retention has removed calls, whole days can still be
+// summed by provider, model, agent, end_user, api_key and configured labels; what needs the calls
+// themselves is refused with INVALID_REQUEST, and metadata `oldestDay` is the first day that has them.
 type Period struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Included.
+	// Included. Unset means everything before the end.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// Excluded. Unset means now.
+	// Excluded. Unset means now; of later pages, the same as of the first.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -314,11 +318,11 @@ type SummarizeUsageRequest struct {
 	// What to sum.
 	Period *Period `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
 	// How to split: `provider`, `model`, `agent`, `session`, `end_user`, `api_key`, `label:<key>`,
-	// `day`, `hour`. At most 3.
+	// `day`, `hour`. At most 3, each once. Empty gives one summary of everything, also of no calls.
 	GroupBy []string `protobuf:"bytes,2,rep,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
-	// Groups per page.
+	// Groups per page, at most 1000. 0 means 100.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// From a previous response.
+	// From a previous response to the same request; page_size may differ.
 	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only what matches.
 	Filter        *UsageFilter `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
@@ -394,9 +398,9 @@ func (x *SummarizeUsageRequest) GetFilter() *UsageFilter {
 // Restricts a report. Unset fields match everything; set ones must all match.
 type UsageFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Provider name.
+	// Provider that served. A call under way has none yet.
 	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
-	// The provider's own model identifier.
+	// The provider's own identifier of the model that served. A call under way has none yet.
 	ProviderModel string `protobuf:"bytes,2,opt,name=provider_model,json=providerModel,proto3" json:"provider_model,omitempty"`
 	// See Attribution.session_id.
 	SessionId string `protobuf:"bytes,3,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
@@ -405,7 +409,9 @@ type UsageFilter struct {
 	// See Attribution.end_user_id.
 	EndUserId string `protobuf:"bytes,5,opt,name=end_user_id,json=endUserId,proto3" json:"end_user_id,omitempty"`
 	// Every pair must match.
-	Labels        map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The identifier of the caller's key, never the key.
+	ApiKey        string `protobuf:"bytes,7,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,10 +488,17 @@ func (x *UsageFilter) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *UsageFilter) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
+	}
+	return ""
+}
+
 // Response of SummarizeUsage.
 type SummarizeUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One row per group.
+	// One per group, in the order of the values of group_by.
 	Summaries []*UsageSummary `protobuf:"bytes,1,rep,name=summaries,proto3" json:"summaries,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -537,23 +550,30 @@ func (x *SummarizeUsageResponse) GetNextPageToken() string {
 	return ""
 }
 
-// Totals of one group.
+// Totals of one group, over the calls that have ended.
 type UsageSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Values of the group_by dimensions.
+	// The value of each of group_by: empty where a call names none, days such as `2026-11-30`, hours
+	// such as `2026-11-30T14`.
 	Group map[string]string `protobuf:"bytes,1,rep,name=group,proto3" json:"group,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Calls.
+	// Calls, whatever became of them.
 	CallCount int64 `protobuf:"varint,2,opt,name=call_count,json=callCount,proto3" json:"call_count,omitempty"`
-	// Calls that failed.
+	// Part of call_count: failed.
 	FailedCallCount int64 `protobuf:"varint,3,opt,name=failed_call_count,json=failedCallCount,proto3" json:"failed_call_count,omitempty"`
 	// Tokens.
 	Usage *Usage `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Money.
+	// Money. Its price_unknown says that no price of any call was known.
 	Cost *Cost `protobuf:"bytes,5,opt,name=cost,proto3" json:"cost,omitempty"`
-	// Calls whose price was not known; their money is not in `cost`.
+	// Part of call_count: the price was not known. Their money is not in `cost`.
 	UnpricedCallCount int64 `protobuf:"varint,6,opt,name=unpriced_call_count,json=unpricedCallCount,proto3" json:"unpriced_call_count,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Part of call_count: the caller left.
+	CancelledCallCount int64 `protobuf:"varint,7,opt,name=cancelled_call_count,json=cancelledCallCount,proto3" json:"cancelled_call_count,omitempty"`
+	// Part of call_count: the outcome was never recorded. See CALL_STATE_UNKNOWN.
+	UnknownCallCount int64 `protobuf:"varint,8,opt,name=unknown_call_count,json=unknownCallCount,proto3" json:"unknown_call_count,omitempty"`
+	// Part of call_count: tokens or cost had to be estimated.
+	EstimatedCallCount int64 `protobuf:"varint,9,opt,name=estimated_call_count,json=estimatedCallCount,proto3" json:"estimated_call_count,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UsageSummary) Reset() {
@@ -628,14 +648,35 @@ func (x *UsageSummary) GetUnpricedCallCount() int64 {
 	return 0
 }
 
+func (x *UsageSummary) GetCancelledCallCount() int64 {
+	if x != nil {
+		return x.CancelledCallCount
+	}
+	return 0
+}
+
+func (x *UsageSummary) GetUnknownCallCount() int64 {
+	if x != nil {
+		return x.UnknownCallCount
+	}
+	return 0
+}
+
+func (x *UsageSummary) GetEstimatedCallCount() int64 {
+	if x != nil {
+		return x.EstimatedCallCount
+	}
+	return 0
+}
+
 // Request of ListUsageRecords.
 type ListUsageRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to list.
 	Period *Period `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
-	// Records per page.
+	// Records per page, at most 1000. 0 means 100.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// From a previous response.
+	// From a previous response to the same request; page_size may differ.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only what matches.
 	Filter *UsageFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
@@ -772,19 +813,19 @@ type UsageRecord struct {
 	ResponseId string `protobuf:"bytes,1,opt,name=response_id,json=responseId,proto3" json:"response_id,omitempty"`
 	// When it began.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// How long it took.
+	// How long it took. Unset while it is under way.
 	Duration *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
-	// Until the first output.
+	// Until the first output. Unset when there was none.
 	TimeToFirstToken *durationpb.Duration `protobuf:"bytes,4,opt,name=time_to_first_token,json=timeToFirstToken,proto3" json:"time_to_first_token,omitempty"`
 	// Model as requested.
 	RequestedModel string `protobuf:"bytes,5,opt,name=requested_model,json=requestedModel,proto3" json:"requested_model,omitempty"`
-	// Route.
+	// Route. Unset while it is under way.
 	Route *Route `protobuf:"bytes,6,opt,name=route,proto3" json:"route,omitempty"`
-	// Tokens.
+	// Tokens. Unset while it is under way.
 	Usage *Usage `protobuf:"bytes,7,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Money.
+	// Money. While it is under way, total_nanos is the amount held and an estimate.
 	Cost *Cost `protobuf:"bytes,8,opt,name=cost,proto3" json:"cost,omitempty"`
-	// UNSPECIFIED when it succeeded.
+	// UNSPECIFIED when it succeeded, and while nothing is known.
 	Failure ErrorReason `protobuf:"varint,9,opt,name=failure,proto3,enum=hexgate.v1.ErrorReason" json:"failure,omitempty"`
 	// Labels of the call.
 	Labels map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -795,7 +836,11 @@ type UsageRecord struct {
 	// See Attribution.agent_id.
 	AgentId string `protobuf:"bytes,13,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
 	// See Attribution.end_user_id.
-	EndUserId     string `protobuf:"bytes,14,opt,name=end_user_id,json=endUserId,proto3" json:"end_user_id,omitempty"`
+	EndUserId string `protobuf:"bytes,14,opt,name=end_user_id,json=endUserId,proto3" json:"end_user_id,omitempty"`
+	// The identifier of the caller's key, never the key.
+	ApiKey string `protobuf:"bytes,15,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	// It was answered as a stream.
+	Streamed      bool `protobuf:"varint,16,opt,name=streamed,proto3" json:"streamed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -928,7 +973,30 @@ func (x *UsageRecord) GetEndUserId() string {
 	return ""
 }
 
+func (x *UsageRecord) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
+	}
+	return ""
+}
+
+func (x *UsageRecord) GetStreamed() bool {
+	if x != nil {
+		return x.Streamed
+	}
+	return false
+}
+
 // Request of ExportUsage.
+//
+// A line is one call. Its fields have the same names in every form: `response_id`, `start_time` and
+// `end_time` (RFC 3339, UTC), `duration_s` and `time_to_first_token_s` (seconds), `state` (settled,
+// cancelled, failed, unknown), `failure` (an ErrorReason without its prefix), `requested_model`,
+// `provider`, `provider_model`, `attempt_count`, `streamed`; the counts of Usage and
+// `usage_estimated`; `currency_code`, the amounts of Cost in billionths, as integers, `price_version`,
+// `cost_estimated`, `price_unknown`; `session_id`, `agent_id`, `end_user_id`, `api_key`, `labels` (a
+// JSON object). What is not known is null in JSON and empty in CSV: so are all amounts where the
+// price is not known. Later releases may add fields, at the end.
 type ExportUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to export.
@@ -995,7 +1063,7 @@ func (x *ExportUsageRequest) GetFormat() ExportFormat {
 // Response of ExportUsage.
 type ExportUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The next piece of the file. Pieces end at line ends.
+	// The next piece of the file, of about 64 KiB. Pieces end at ends of lines.
 	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1041,9 +1109,9 @@ func (x *ExportUsageResponse) GetData() []byte {
 // Request of ListBudgets.
 type ListBudgetsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Budgets per page.
+	// Budgets per page, at most 1000. 0 means 100.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// From a previous response.
+	// From a previous response; page_size may differ.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1096,7 +1164,9 @@ func (x *ListBudgetsRequest) GetPageToken() string {
 // Response of ListBudgets.
 type ListBudgetsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One page.
+	// One page, in the order of the configuration. A budget for each value of a dimension is there once
+	// for each value that has spent or holds something in the present window, by value; where none has,
+	// once.
 	Budgets []*Budget `protobuf:"bytes,1,rep,name=budgets,proto3" json:"budgets,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -1151,21 +1221,22 @@ func (x *ListBudgetsResponse) GetNextPageToken() string {
 // A spending limit over a recurring window.
 type Budget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name.
+	// Name. Not unique: see ListBudgetsResponse.budgets.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// ISO 4217.
 	CurrencyCode string `protobuf:"bytes,2,opt,name=currency_code,json=currencyCode,proto3" json:"currency_code,omitempty"`
 	// Limit, in billionths.
 	LimitNanos int64 `protobuf:"varint,3,opt,name=limit_nanos,json=limitNanos,proto3" json:"limit_nanos,omitempty"`
-	// Spent in this window, in billionths.
+	// Spent in the present window, in billionths. Calls of unknown price are not in it.
 	SpentNanos int64 `protobuf:"varint,4,opt,name=spent_nanos,json=spentNanos,proto3" json:"spent_nanos,omitempty"`
-	// Held for calls in flight, in billionths.
+	// Held for calls under way, in billionths. Limit less spent and reserved is what is left.
 	ReservedNanos int64 `protobuf:"varint,5,opt,name=reserved_nanos,json=reservedNanos,proto3" json:"reserved_nanos,omitempty"`
 	// When the window ends. Unset for a total budget.
 	ResetTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=reset_time,json=resetTime,proto3" json:"reset_time,omitempty"`
 	// Length of the window.
 	Window BudgetWindow `protobuf:"varint,7,opt,name=window,proto3,enum=hexgate.v1.BudgetWindow" json:"window,omitempty"`
-	// Whose spending counts: `global` or `<dimension>:<value>`, such as `agent:indexer`.
+	// Whose spending counts: `global`, `<dimension>:<value>`, such as `agent:indexer`, or
+	// `label:<key>=<value>`. The value is * for a budget for each value of which there is none yet.
 	Scope string `protobuf:"bytes,8,opt,name=scope,proto3" json:"scope,omitempty"`
 	// What happens at the limit.
 	Action BudgetAction `protobuf:"varint,9,opt,name=action,proto3,enum=hexgate.v1.BudgetAction" json:"action,omitempty"`
@@ -1291,7 +1362,7 @@ const file_hexgate_v1_usage_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tR\tpageToken\x12/\n" +
-	"\x06filter\x18\x05 \x01(\v2\x17.hexgate.v1.UsageFilterR\x06filter\"\xa2\x02\n" +
+	"\x06filter\x18\x05 \x01(\v2\x17.hexgate.v1.UsageFilterR\x06filter\"\xbb\x02\n" +
 	"\vUsageFilter\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12%\n" +
 	"\x0eprovider_model\x18\x02 \x01(\tR\rproviderModel\x12\x1d\n" +
@@ -1299,13 +1370,14 @@ const file_hexgate_v1_usage_service_proto_rawDesc = "" +
 	"session_id\x18\x03 \x01(\tR\tsessionId\x12\x19\n" +
 	"\bagent_id\x18\x04 \x01(\tR\aagentId\x12\x1e\n" +
 	"\vend_user_id\x18\x05 \x01(\tR\tendUserId\x12;\n" +
-	"\x06labels\x18\x06 \x03(\v2#.hexgate.v1.UsageFilter.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\x06 \x03(\v2#.hexgate.v1.UsageFilter.LabelsEntryR\x06labels\x12\x17\n" +
+	"\aapi_key\x18\a \x01(\tR\x06apiKey\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"x\n" +
 	"\x16SummarizeUsageResponse\x126\n" +
 	"\tsummaries\x18\x01 \x03(\v2\x18.hexgate.v1.UsageSummaryR\tsummaries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcd\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdf\x03\n" +
 	"\fUsageSummary\x129\n" +
 	"\x05group\x18\x01 \x03(\v2#.hexgate.v1.UsageSummary.GroupEntryR\x05group\x12\x1d\n" +
 	"\n" +
@@ -1313,7 +1385,10 @@ const file_hexgate_v1_usage_service_proto_rawDesc = "" +
 	"\x11failed_call_count\x18\x03 \x01(\x03R\x0ffailedCallCount\x12'\n" +
 	"\x05usage\x18\x04 \x01(\v2\x11.hexgate.v1.UsageR\x05usage\x12$\n" +
 	"\x04cost\x18\x05 \x01(\v2\x10.hexgate.v1.CostR\x04cost\x12.\n" +
-	"\x13unpriced_call_count\x18\x06 \x01(\x03R\x11unpricedCallCount\x1a8\n" +
+	"\x13unpriced_call_count\x18\x06 \x01(\x03R\x11unpricedCallCount\x120\n" +
+	"\x14cancelled_call_count\x18\a \x01(\x03R\x12cancelledCallCount\x12,\n" +
+	"\x12unknown_call_count\x18\b \x01(\x03R\x10unknownCallCount\x120\n" +
+	"\x14estimated_call_count\x18\t \x01(\x03R\x12estimatedCallCount\x1a8\n" +
 	"\n" +
 	"GroupEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -1328,7 +1403,7 @@ const file_hexgate_v1_usage_service_proto_rawDesc = "" +
 	"responseId\"u\n" +
 	"\x18ListUsageRecordsResponse\x121\n" +
 	"\arecords\x18\x01 \x03(\v2\x17.hexgate.v1.UsageRecordR\arecords\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x05\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf2\x05\n" +
 	"\vUsageRecord\x12\x1f\n" +
 	"\vresponse_id\x18\x01 \x01(\tR\n" +
 	"responseId\x129\n" +
@@ -1347,7 +1422,9 @@ const file_hexgate_v1_usage_service_proto_rawDesc = "" +
 	"\n" +
 	"session_id\x18\f \x01(\tR\tsessionId\x12\x19\n" +
 	"\bagent_id\x18\r \x01(\tR\aagentId\x12\x1e\n" +
-	"\vend_user_id\x18\x0e \x01(\tR\tendUserId\x1a9\n" +
+	"\vend_user_id\x18\x0e \x01(\tR\tendUserId\x12\x17\n" +
+	"\aapi_key\x18\x0f \x01(\tR\x06apiKey\x12\x1a\n" +
+	"\bstreamed\x18\x10 \x01(\bR\bstreamed\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa3\x01\n" +

@@ -31,13 +31,16 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Usage and budgets of the caller's tenant.
+// Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC.
 type UsageServiceClient interface {
-	// Aggregates usage over a period.
+	// Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+	// gives the cost of one session or user.
 	SummarizeUsage(ctx context.Context, in *SummarizeUsageRequest, opts ...grpc.CallOption) (*SummarizeUsageResponse, error)
-	// Lists individual calls, newest first.
+	// Lists individual calls, newest first, also those that are under way.
 	ListUsageRecords(ctx context.Context, in *ListUsageRecordsRequest, opts ...grpc.CallOption) (*ListUsageRecordsResponse, error)
-	// Exports individual calls as a file, in pieces.
+	// Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+	// SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+	// before the export began.
 	ExportUsage(ctx context.Context, in *ExportUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportUsageResponse], error)
 	// Shows budgets and what is left of them.
 	ListBudgets(ctx context.Context, in *ListBudgetsRequest, opts ...grpc.CallOption) (*ListBudgetsResponse, error)
@@ -104,13 +107,16 @@ func (c *usageServiceClient) ListBudgets(ctx context.Context, in *ListBudgetsReq
 // All implementations must embed UnimplementedUsageServiceServer
 // for forward compatibility.
 //
-// Usage and budgets of the caller's tenant.
+// Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC.
 type UsageServiceServer interface {
-	// Aggregates usage over a period.
+	// Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+	// gives the cost of one session or user.
 	SummarizeUsage(context.Context, *SummarizeUsageRequest) (*SummarizeUsageResponse, error)
-	// Lists individual calls, newest first.
+	// Lists individual calls, newest first, also those that are under way.
 	ListUsageRecords(context.Context, *ListUsageRecordsRequest) (*ListUsageRecordsResponse, error)
-	// Exports individual calls as a file, in pieces.
+	// Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+	// SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+	// before the export began.
 	ExportUsage(*ExportUsageRequest, grpc.ServerStreamingServer[ExportUsageResponse]) error
 	// Shows budgets and what is left of them.
 	ListBudgets(context.Context, *ListBudgetsRequest) (*ListBudgetsResponse, error)

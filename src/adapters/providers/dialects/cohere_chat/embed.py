@@ -182,4 +182,4 @@ def _billed(body: Vectors) -> Usage | None:
     texts, images = count(said.get("input_tokens")), count(said.get("image_tokens"))
     if texts is None and images is None:
         return None
-    return Usage(uncached_input=(texts or 0) + (images or 0))
+    return Usage(uncached_input=texts or 0, image_input=images or 0)

@@ -17,10 +17,12 @@ from hexgate.adapters.providers.dialects.gemini.structs import (
     FileData,
     FunctionCall,
     Logprobs,
+    Modality,
 )
 from hexgate.adapters.providers.dialects.gemini.structs import Usage as WireUsage
 from hexgate.adapters.providers.failures import bad, invalid, word
 from hexgate.adapters.providers.lenient import UNSAID
+from hexgate.adapters.providers.modalities import NO_SHARES, Shares, divided
 from hexgate.domain.answer import Finish, Logprob, Warned
 from hexgate.domain.chat import FileId, Inline, Media, ToolCall
 from hexgate.domain.errors import GatewayError
@@ -50,6 +52,7 @@ _BROKEN = ("MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE")
 # The conversation that was sent is at fault.
 _REFUSED = ("MISSING_THOUGHT_SIGNATURE",)
 _PLAIN = ("STOP", "MAX_TOKENS")
+_SEEN = ("IMAGE", "DOCUMENT")
 
 
 def decoded(provider: str, data: bytes) -> Body:
@@ -79,32 +82,68 @@ def usage(wire: WireUsage) -> Usage | None:
     prompt, said = wire.prompt_token_count, wire.candidates_token_count
     if prompt is None:
         return None
-    tools = wire.tool_use_prompt_token_count or 0
     thoughts = wire.thoughts_token_count or 0
     total = wire.total_token_count
-    if said is None and total is not None and total >= prompt + tools + thoughts:
-        said = total - prompt - tools - thoughts
+    least = prompt + (wire.tool_use_prompt_token_count or 0) + thoughts
+    if said is None and total is not None and total >= least:
+        said = total - least
     if said is None:
         return None
-    cached = min(prompt, wire.cached_content_token_count or 0)
-    return Usage(
-        uncached_input=prompt - cached + tools,
-        cache_read=cached,
-        output=said + thoughts,
-        reasoning=thoughts,
+    spoken = min(said, _shares(wire.candidates_tokens_details).audio)
+    return _usage(wire, prompt, said + thoughts, spoken, thoughts)
+
+
+def asked(wire: WireUsage) -> Usage | None:
+    """The input alone; None where it is not counted."""
+    prompt = wire.prompt_token_count
+    return None if prompt is None else _usage(wire, prompt)
+
+
+def _usage(
+    wire: WireUsage, prompt: int, output: int = 0, spoken: int = 0, reasoning: int = 0
+) -> Usage:
+    told = wire.cache_tokens_details
+    media = wire.prompt_tokens_details or wire.prompt_token_details or []
+    return divided(
+        prompt + (wire.tool_use_prompt_token_count or 0),
+        _shares(media + (wire.tool_use_prompt_tokens_details or [])),
+        read=min(prompt, wire.cached_content_token_count or 0),
+        cached=None if told is None else _shares(told),
+        output=output,
+        spoken=spoken,
+        reasoning=reasoning,
     )
 
 
+def _shares(told: list[Modality] | None) -> Shares:
+    """What is counted by modality. The pages of a document are read as images.
+
+    Source: the vendor's guide to documents, and the extractor of genai-prices.
+    """
+    audio = image = 0
+    for each in told or ():
+        if each.modality == "AUDIO":
+            audio += each.token_count
+        elif each.modality in _SEEN:
+            image += each.token_count
+    return Shares(audio=audio, image=image) if audio or image else NO_SHARES
+
+
 def _believed(raw: msgspec.Raw) -> WireUsage:
-    said = lenient.value(raw)
-    if not isinstance(said, dict):
-        return WireUsage()
-    good = {
-        key: count
-        for key, count in said.items()
-        if type(count) is int and 0 <= count <= lenient.MOST_TOKENS
-    }
+    good: dict[str, object] = {}
+    for key, value in lenient.fields(lenient.value(raw)).items():
+        if key.endswith("Details") and isinstance(value, list):
+            good[key] = [each for each in value if _sane(each)]
+        elif lenient.number(value) is not None:
+            good[key] = value
     return msgspec.convert(good, WireUsage)
+
+
+def _sane(told: object) -> bool:
+    said = lenient.fields(told)
+    return (
+        isinstance(said.get("modality"), str) and lenient.number(said.get("tokenCount")) is not None
+    )
 
 
 def finish(reason: str, *, calls: bool) -> Finish:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from hexgate.adapters.providers import lenient
-from hexgate.adapters.providers.dialects.gemini.answer import counts
+from hexgate.adapters.providers.dialects.gemini.answer import asked, counts
 from hexgate.adapters.providers.dialects.gemini.hosts import DEVELOPER, bare, vertex
 from hexgate.adapters.providers.dialects.gemini.structs import Values, Vectors
 from hexgate.adapters.providers.failures import bad
@@ -174,16 +174,10 @@ def _values(body: Vectors) -> list[Values]:
 
 def _counted(body: Vectors, values: Sequence[Values]) -> Usage | None:
     if body.predictions is None:
-        return _prompt(body)
-    counts = [_count(each.statistics.token_count) for each in values if each.statistics]
-    known = [count for count in counts if count is not None]
+        return asked(counts(body.usage_metadata))  # a vector is no output
+    told = [_count(each.statistics.token_count) for each in values if each.statistics]
+    known = [count for count in told if count is not None]
     return Usage(uncached_input=sum(known)) if len(known) == len(values) else None
-
-
-def _prompt(body: Vectors) -> Usage | None:
-    """A vector is no output: only the prompt is counted."""
-    count = counts(body.usage_metadata).prompt_token_count
-    return None if count is None else Usage(uncached_input=count)
 
 
 def _count(said: object) -> int | None:

@@ -83,8 +83,17 @@ class Feedback(Camel):
     block_reason: str | None = None
 
 
+class Modality(Camel):
+    """How many of some tokens are of a modality, such as AUDIO."""
+
+    modality: str = ""
+    token_count: Count = 0
+
+
 class Usage(Camel):
-    """Token counts; zeros are left out. The prompt's include what was cached, not the tools'."""
+    """Token counts; zeros are left out. The prompt's include what was cached, not the tools'; so
+    do its modalities.
+    """
 
     prompt_token_count: Count | None = None
     cached_content_token_count: Count | None = None
@@ -92,6 +101,11 @@ class Usage(Camel):
     thoughts_token_count: Count | None = None
     tool_use_prompt_token_count: Count | None = None
     total_token_count: Count | None = None
+    prompt_tokens_details: list[Modality] | None = None
+    prompt_token_details: list[Modality] | None = None  # the same, as embedContent spells it
+    cache_tokens_details: list[Modality] | None = None
+    tool_use_prompt_tokens_details: list[Modality] | None = None
+    candidates_tokens_details: list[Modality] | None = None
 
 
 class Body(Camel):

@@ -21,6 +21,7 @@ from hexgate.adapters.providers.dialects.openai_chat.structs import (
 from hexgate.adapters.providers.dialects.openai_chat.structs import ToolCall as WireCall
 from hexgate.adapters.providers.failures import bad
 from hexgate.adapters.providers.lenient import fields, number
+from hexgate.adapters.providers.modalities import Shares, divided
 from hexgate.adapters.providers.wire import WireResponse
 from hexgate.domain.answer import Completion, Finish, Logprob
 from hexgate.domain.chat import Part, Reasoning, Refusal, Text, ToolCall
@@ -82,7 +83,8 @@ def usage(wire: object) -> Usage | None:
     """Disjoint classes, or None when nothing usable is reported.
 
     Most servers count reasoning inside `completion_tokens`. Where the total shows that one counts
-    it beside them, it is added. DeepSeek has a word of its own for cached tokens.
+    it beside them, it is added. DeepSeek has a word of its own for cached tokens. Audio and images
+    are told within the prompt, and not whether they came from the cache.
     """
     said = fields(wire)
     prompt, output = number(said.get("prompt_tokens")), number(said.get("completion_tokens"))
@@ -90,18 +92,17 @@ def usage(wire: object) -> Usage | None:
         return None
     asked = fields(said.get("prompt_tokens_details"))
     given = fields(said.get("completion_tokens_details"))
-    found = number(asked.get("cached_tokens")) or number(said.get("prompt_cache_hit_tokens"))
-    cached = min(prompt, found or 0)
-    written = min(prompt - cached, number(asked.get("cache_write_tokens")) or 0)
-    reasoning = number(given.get("reasoning_tokens")) or 0
+    reasoning = _within(given, "reasoning_tokens")
     if reasoning and number(said.get("total_tokens")) == prompt + output + reasoning:
         output += reasoning
-    return Usage(
-        uncached_input=prompt - cached - written,
-        cache_read=cached,
-        cache_write=written,
+    return divided(
+        prompt,
+        Shares(audio=_within(asked, "audio_tokens"), image=_within(asked, "image_tokens")),
+        read=_within(asked, "cached_tokens") or _within(said, "prompt_cache_hit_tokens"),
+        written=_within(asked, "cache_write_tokens"),
         output=output,
-        reasoning=min(reasoning, output),
+        spoken=_within(given, "audio_tokens"),
+        reasoning=reasoning,
     )
 
 
@@ -163,6 +164,10 @@ def said(words: Words) -> Iterator[tuple[type[Reasoning | Text | Refusal], str]]
         yield from _pieces(words.content or ())
     if words.refusal:
         yield Refusal, words.refusal
+
+
+def _within(said: Mapping[str, object], name: str) -> int:
+    return number(said.get(name)) or 0
 
 
 def _pieces(pieces: Iterable[Piece]) -> Iterator[tuple[type[Reasoning | Text | Refusal], str]]:

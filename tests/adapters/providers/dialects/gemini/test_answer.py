@@ -110,6 +110,21 @@ def test_what_is_drawn_is_media() -> None:
 
 
 P, C, T, S = "promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"
+H, U = "cachedContentTokenCount", "toolUsePromptTokenCount"
+
+
+def of(modality: str, count: int) -> dict[str, Any]:
+    return {"modality": modality, "tokenCount": count}
+
+
+def asked(**counts: int) -> dict[str, Any]:
+    return {"promptTokensDetails": [of(*each) for each in counts.items()]}
+
+
+def cached(**counts: int) -> dict[str, Any]:
+    return {"cacheTokensDetails": [of(*each) for each in counts.items()]}
+
+
 COUNTS: list[tuple[Any, Usage | None]] = [
     ({P: 5, C: 2}, Usage(uncached_input=5, output=2)),
     ({P: 5, C: 2, T: 3, S: 10}, Usage(uncached_input=5, output=5, reasoning=3)),
@@ -124,6 +139,84 @@ COUNTS: list[tuple[Any, Usage | None]] = [
     (
         {P: 5, C: 1, T: -2, "cachedContentTokenCount": 2},
         Usage(uncached_input=3, cache_read=2, output=1),
+    ),
+    (
+        {P: 100, C: 9, **asked(TEXT=30, AUDIO=40, IMAGE=20, VIDEO=10)},
+        Usage(uncached_input=40, audio_input=40, image_input=20, output=9),
+    ),
+    # The pages of a document are read as images.
+    (
+        {P: 10, C: 1, **asked(DOCUMENT=4, IMAGE=3, TEXT=3)},
+        Usage(uncached_input=3, image_input=7, output=1),
+    ),
+    # What was cached is within the prompt, by modality as well.
+    (
+        {P: 100, C: 9, H: 60, **asked(TEXT=40, AUDIO=50, IMAGE=10), **cached(AUDIO=35, TEXT=25)},
+        Usage(
+            uncached_input=15,
+            cache_read=25,
+            audio_input=15,
+            audio_cache_read=35,
+            image_input=10,
+            output=9,
+        ),
+    ),
+    (
+        {P: 100, C: 9, H: 60, **asked(TEXT=80, IMAGE=20), **cached(IMAGE=15, TEXT=45)},
+        Usage(uncached_input=35, cache_read=60, image_input=5, output=9),
+    ),
+    # Nothing is told of the cache: as little audio as can be was in it, and that is a guess.
+    (
+        {P: 100, C: 9, H: 60, **asked(TEXT=30, AUDIO=50, IMAGE=20)},
+        Usage(cache_read=50, audio_input=40, audio_cache_read=10, output=9, estimated=True),
+    ),
+    ({P: 9, C: 1, H: 4, **asked(TEXT=6, IMAGE=3)}, Usage(uncached_input=5, cache_read=4, output=1)),
+    # So is what tools brought in, which the prompt leaves out.
+    (
+        {
+            P: 10,
+            C: 1,
+            U: 5,
+            S: 16,
+            **asked(TEXT=10),
+            "toolUsePromptTokensDetails": [of("AUDIO", 4)],
+        },
+        Usage(uncached_input=11, audio_input=4, output=1),
+    ),
+    (
+        {P: 5, C: 9, T: 3, S: 17, "candidatesTokensDetails": [of("AUDIO", 7), of("TEXT", 2)]},
+        Usage(uncached_input=5, output=5, audio_output=7, reasoning=3),
+    ),
+    # Where only the total is told.
+    (
+        {P: 5, S: 9, "candidatesTokensDetails": [of("AUDIO", 4)]},
+        Usage(uncached_input=5, audio_output=4),
+    ),
+    # Claims beyond the totals, and odd ones.
+    (
+        {P: 5, C: 2, **asked(AUDIO=9, IMAGE=9), "candidatesTokensDetails": [of("AUDIO", 9)]},
+        Usage(audio_input=5, audio_output=2),
+    ),
+    (
+        {P: 5, C: 2, H: 3, **asked(AUDIO=2), **cached(AUDIO=9)},
+        Usage(uncached_input=2, audio_cache_read=3, output=2),
+    ),
+    (
+        {P: 5, C: 2, **asked(AUDIO=2, IMAGE=-1), T: "x"},
+        Usage(uncached_input=3, audio_input=2, output=2),
+    ),
+    (
+        {
+            P: 5,
+            C: 2,
+            "promptTokensDetails": [7, {"modality": 3}, {"tokenCount": 2}, of("AUDIO", 2)],
+        },
+        Usage(uncached_input=3, audio_input=2, output=2),
+    ),
+    ({P: 5, C: 2, "promptTokensDetails": "AUDIO"}, Usage(uncached_input=5, output=2)),
+    (
+        {P: 5, C: 2, "promptTokensDetails": [{"modality": "AUDIO"}]},
+        Usage(uncached_input=5, output=2),
     ),
     ({P: 5}, None),
     ({C: 5, S: 5}, None),

@@ -122,6 +122,11 @@ def read(*bodies: Any) -> Embedded:
 
 
 V = {"values": [0.5, 1]}
+MIXED = [
+    {"modality": "AUDIO", "tokenCount": 5},
+    {"modality": "IMAGE", "tokenCount": 3},
+    {"modality": "TEXT", "tokenCount": 1},
+]
 
 
 def predicted(**statistics: Any) -> Any:
@@ -139,6 +144,14 @@ def predicted(**statistics: Any) -> Any:
         (
             [{"embedding": V, "usageMetadata": {"promptTokenCount": 4, "totalTokenCount": 4}}],
             Usage(uncached_input=4),
+        ),
+        # The Developer API and Vertex AI spell the details differently.
+        *(
+            (
+                [{"embedding": V, "usageMetadata": {"promptTokenCount": 9, name: MIXED}}],
+                Usage(uncached_input=1, audio_input=5, image_input=3),
+            )
+            for name in ("promptTokenDetails", "promptTokensDetails")
         ),
         ([{"embedding": V, "usageMetadata": 7}], None),
     ],

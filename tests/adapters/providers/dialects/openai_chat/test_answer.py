@@ -151,6 +151,73 @@ def test_logprobs_are_one_per_token() -> None:
             },
             Usage(cache_read=10, output=5, reasoning=5),
         ),
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 50,
+                "total_tokens": 150,
+                "prompt_tokens_details": {
+                    "audio_tokens": 70,
+                    "image_tokens": 20,
+                    "text_tokens": 10,
+                },
+                "completion_tokens_details": {"audio_tokens": 40, "reasoning_tokens": 4},
+            },
+            Usage(
+                uncached_input=10,
+                audio_input=70,
+                image_input=20,
+                output=10,
+                audio_output=40,
+                reasoning=4,
+            ),
+        ),
+        # Audio may be among what was cached or not: as little of it as can be, and that is a guess.
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"audio_tokens": 70, "cached_tokens": 60},
+            },
+            Usage(cache_read=30, audio_input=40, audio_cache_read=30, output=5, estimated=True),
+        ),
+        # All of it was cached: there is nothing to guess.
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"audio_tokens": 70, "cached_tokens": 100},
+            },
+            Usage(cache_read=30, audio_cache_read=70, output=5),
+        ),
+        # Images that may have been cached are not told apart.
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"image_tokens": 70, "cached_tokens": 60},
+            },
+            Usage(uncached_input=40, cache_read=60, output=5),
+        ),
+        # More audio than there are tokens, of either side.
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"audio_tokens": 11, "image_tokens": 3},
+                "completion_tokens_details": {"audio_tokens": 6, "reasoning_tokens": 2},
+            },
+            Usage(audio_input=10, audio_output=5),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"audio_tokens": "4", "image_tokens": None},
+                "completion_tokens_details": {"audio_tokens": -1},
+            },
+            Usage(uncached_input=10, output=5),
+        ),
     ],
 )
 def test_usage_is_in_disjoint_classes(wire: object, usage: Usage | None) -> None:

@@ -18,23 +18,26 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hexgate/v1/usage_service.proto.
  */
 export const file_hexgate_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5oZXhnYXRlL3YxL3VzYWdlX3NlcnZpY2UucHJvdG8SCmhleGdhdGUudjEiZgoGUGVyaW9kEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKdAQoVU3VtbWFyaXplVXNhZ2VSZXF1ZXN0EiIKBnBlcmlvZBgBIAEoCzISLmhleGdhdGUudjEuUGVyaW9kEhAKCGdyb3VwX2J5GAIgAygJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEicKBmZpbHRlchgFIAEoCzIXLmhleGdhdGUudjEuVXNhZ2VGaWx0ZXIi1gEKC1VzYWdlRmlsdGVyEhAKCHByb3ZpZGVyGAEgASgJEhYKDnByb3ZpZGVyX21vZGVsGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSEAoIYWdlbnRfaWQYBCABKAkSEwoLZW5kX3VzZXJfaWQYBSABKAkSMwoGbGFiZWxzGAYgAygLMiMuaGV4Z2F0ZS52MS5Vc2FnZUZpbHRlci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl4KFlN1bW1hcml6ZVVzYWdlUmVzcG9uc2USKwoJc3VtbWFyaWVzGAEgAygLMhguaGV4Z2F0ZS52MS5Vc2FnZVN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIv4BCgxVc2FnZVN1bW1hcnkSMgoFZ3JvdXAYASADKAsyIy5oZXhnYXRlLnYxLlVzYWdlU3VtbWFyeS5Hcm91cEVudHJ5EhIKCmNhbGxfY291bnQYAiABKAMSGQoRZmFpbGVkX2NhbGxfY291bnQYAyABKAMSIAoFdXNhZ2UYBCABKAsyES5oZXhnYXRlLnYxLlVzYWdlEh4KBGNvc3QYBSABKAsyEC5oZXhnYXRlLnYxLkNvc3QSGwoTdW5wcmljZWRfY2FsbF9jb3VudBgGIAEoAxosCgpHcm91cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiogEKF0xpc3RVc2FnZVJlY29yZHNSZXF1ZXN0EiIKBnBlcmlvZBgBIAEoCzISLmhleGdhdGUudjEuUGVyaW9kEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEicKBmZpbHRlchgEIAEoCzIXLmhleGdhdGUudjEuVXNhZ2VGaWx0ZXISEwoLcmVzcG9uc2VfaWQYBSABKAkiXQoYTGlzdFVzYWdlUmVjb3Jkc1Jlc3BvbnNlEigKB3JlY29yZHMYASADKAsyFy5oZXhnYXRlLnYxLlVzYWdlUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKjBAoLVXNhZ2VSZWNvcmQSEwoLcmVzcG9uc2VfaWQYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTdGltZV90b19maXJzdF90b2tlbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCg9yZXF1ZXN0ZWRfbW9kZWwYBSABKAkSIAoFcm91dGUYBiABKAsyES5oZXhnYXRlLnYxLlJvdXRlEiAKBXVzYWdlGAcgASgLMhEuaGV4Z2F0ZS52MS5Vc2FnZRIeCgRjb3N0GAggASgLMhAuaGV4Z2F0ZS52MS5Db3N0EigKB2ZhaWx1cmUYCSABKA4yFy5oZXhnYXRlLnYxLkVycm9yUmVhc29uEjMKBmxhYmVscxgKIAMoCzIjLmhleGdhdGUudjEuVXNhZ2VSZWNvcmQuTGFiZWxzRW50cnkSJAoFc3RhdGUYCyABKA4yFS5oZXhnYXRlLnYxLkNhbGxTdGF0ZRISCgpzZXNzaW9uX2lkGAwgASgJEhAKCGFnZW50X2lkGA0gASgJEhMKC2VuZF91c2VyX2lkGA4gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiiwEKEkV4cG9ydFVzYWdlUmVxdWVzdBIiCgZwZXJpb2QYASABKAsyEi5oZXhnYXRlLnYxLlBlcmlvZBInCgZmaWx0ZXIYAiABKAsyFy5oZXhnYXRlLnYxLlVzYWdlRmlsdGVyEigKBmZvcm1hdBgDIAEoDjIYLmhleGdhdGUudjEuRXhwb3J0Rm9ybWF0IiMKE0V4cG9ydFVzYWdlUmVzcG9uc2USDAoEZGF0YRgBIAEoDCI7ChJMaXN0QnVkZ2V0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiUwoTTGlzdEJ1ZGdldHNSZXNwb25zZRIjCgdidWRnZXRzGAEgAygLMhIuaGV4Z2F0ZS52MS5CdWRnZXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpgCCgZCdWRnZXQSDAoEbmFtZRgBIAEoCRIVCg1jdXJyZW5jeV9jb2RlGAIgASgJEhMKC2xpbWl0X25hbm9zGAMgASgDEhMKC3NwZW50X25hbm9zGAQgASgDEhYKDnJlc2VydmVkX25hbm9zGAUgASgDEi4KCnJlc2V0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBndpbmRvdxgHIAEoDjIYLmhleGdhdGUudjEuQnVkZ2V0V2luZG93Eg0KBXNjb3BlGAggASgJEigKBmFjdGlvbhgJIAEoDjIYLmhleGdhdGUudjEuQnVkZ2V0QWN0aW9uEhQKDGFsZXJ0X3JhdGlvcxgKIAMoASqgAQoJQ2FsbFN0YXRlEhoKFkNBTExfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJDQUxMX1NUQVRFX1BFTkRJTkcQARIWChJDQUxMX1NUQVRFX1NFVFRMRUQQAhIYChRDQUxMX1NUQVRFX0NBTkNFTExFRBADEhUKEUNBTExfU1RBVEVfRkFJTEVEEAQSFgoSQ0FMTF9TVEFURV9VTktOT1dOEAUqYgoMRXhwb3J0Rm9ybWF0Eh0KGUVYUE9SVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIcChhFWFBPUlRfRk9STUFUX0pTT05fTElORVMQARIVChFFWFBPUlRfRk9STUFUX0NTVhACKnYKDEJ1ZGdldFdpbmRvdxIdChlCVURHRVRfV0lORE9XX1VOU1BFQ0lGSUVEEAASFQoRQlVER0VUX1dJTkRPV19EQVkQARIXChNCVURHRVRfV0lORE9XX01PTlRIEAISFwoTQlVER0VUX1dJTkRPV19UT1RBTBADKmQKDEJ1ZGdldEFjdGlvbhIdChlCVURHRVRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUQlVER0VUX0FDVElPTl9SRUZVU0UQARIbChdCVURHRVRfQUNUSU9OX0RPV05HUkFERRACMugCCgxVc2FnZVNlcnZpY2USVwoOU3VtbWFyaXplVXNhZ2USIS5oZXhnYXRlLnYxLlN1bW1hcml6ZVVzYWdlUmVxdWVzdBoiLmhleGdhdGUudjEuU3VtbWFyaXplVXNhZ2VSZXNwb25zZRJdChBMaXN0VXNhZ2VSZWNvcmRzEiMuaGV4Z2F0ZS52MS5MaXN0VXNhZ2VSZWNvcmRzUmVxdWVzdBokLmhleGdhdGUudjEuTGlzdFVzYWdlUmVjb3Jkc1Jlc3BvbnNlElAKC0V4cG9ydFVzYWdlEh4uaGV4Z2F0ZS52MS5FeHBvcnRVc2FnZVJlcXVlc3QaHy5oZXhnYXRlLnYxLkV4cG9ydFVzYWdlUmVzcG9uc2UwARJOCgtMaXN0QnVkZ2V0cxIeLmhleGdhdGUudjEuTGlzdEJ1ZGdldHNSZXF1ZXN0Gh8uaGV4Z2F0ZS52MS5MaXN0QnVkZ2V0c1Jlc3BvbnNlQiVaI2hleGdhdGUuZGV2L2dvL2hleGdhdGUvdjE7aGV4Z2F0ZXYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hexgate_v1_accounting, file_hexgate_v1_error]);
+  fileDesc("Ch5oZXhnYXRlL3YxL3VzYWdlX3NlcnZpY2UucHJvdG8SCmhleGdhdGUudjEiZgoGUGVyaW9kEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKdAQoVU3VtbWFyaXplVXNhZ2VSZXF1ZXN0EiIKBnBlcmlvZBgBIAEoCzISLmhleGdhdGUudjEuUGVyaW9kEhAKCGdyb3VwX2J5GAIgAygJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEicKBmZpbHRlchgFIAEoCzIXLmhleGdhdGUudjEuVXNhZ2VGaWx0ZXIi5wEKC1VzYWdlRmlsdGVyEhAKCHByb3ZpZGVyGAEgASgJEhYKDnByb3ZpZGVyX21vZGVsGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSEAoIYWdlbnRfaWQYBCABKAkSEwoLZW5kX3VzZXJfaWQYBSABKAkSMwoGbGFiZWxzGAYgAygLMiMuaGV4Z2F0ZS52MS5Vc2FnZUZpbHRlci5MYWJlbHNFbnRyeRIPCgdhcGlfa2V5GAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXgoWU3VtbWFyaXplVXNhZ2VSZXNwb25zZRIrCglzdW1tYXJpZXMYASADKAsyGC5oZXhnYXRlLnYxLlVzYWdlU3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki1gIKDFVzYWdlU3VtbWFyeRIyCgVncm91cBgBIAMoCzIjLmhleGdhdGUudjEuVXNhZ2VTdW1tYXJ5Lkdyb3VwRW50cnkSEgoKY2FsbF9jb3VudBgCIAEoAxIZChFmYWlsZWRfY2FsbF9jb3VudBgDIAEoAxIgCgV1c2FnZRgEIAEoCzIRLmhleGdhdGUudjEuVXNhZ2USHgoEY29zdBgFIAEoCzIQLmhleGdhdGUudjEuQ29zdBIbChN1bnByaWNlZF9jYWxsX2NvdW50GAYgASgDEhwKFGNhbmNlbGxlZF9jYWxsX2NvdW50GAcgASgDEhoKEnVua25vd25fY2FsbF9jb3VudBgIIAEoAxIcChRlc3RpbWF0ZWRfY2FsbF9jb3VudBgJIAEoAxosCgpHcm91cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiogEKF0xpc3RVc2FnZVJlY29yZHNSZXF1ZXN0EiIKBnBlcmlvZBgBIAEoCzISLmhleGdhdGUudjEuUGVyaW9kEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEicKBmZpbHRlchgEIAEoCzIXLmhleGdhdGUudjEuVXNhZ2VGaWx0ZXISEwoLcmVzcG9uc2VfaWQYBSABKAkiXQoYTGlzdFVzYWdlUmVjb3Jkc1Jlc3BvbnNlEigKB3JlY29yZHMYASADKAsyFy5oZXhnYXRlLnYxLlVzYWdlUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLGBAoLVXNhZ2VSZWNvcmQSEwoLcmVzcG9uc2VfaWQYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTdGltZV90b19maXJzdF90b2tlbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCg9yZXF1ZXN0ZWRfbW9kZWwYBSABKAkSIAoFcm91dGUYBiABKAsyES5oZXhnYXRlLnYxLlJvdXRlEiAKBXVzYWdlGAcgASgLMhEuaGV4Z2F0ZS52MS5Vc2FnZRIeCgRjb3N0GAggASgLMhAuaGV4Z2F0ZS52MS5Db3N0EigKB2ZhaWx1cmUYCSABKA4yFy5oZXhnYXRlLnYxLkVycm9yUmVhc29uEjMKBmxhYmVscxgKIAMoCzIjLmhleGdhdGUudjEuVXNhZ2VSZWNvcmQuTGFiZWxzRW50cnkSJAoFc3RhdGUYCyABKA4yFS5oZXhnYXRlLnYxLkNhbGxTdGF0ZRISCgpzZXNzaW9uX2lkGAwgASgJEhAKCGFnZW50X2lkGA0gASgJEhMKC2VuZF91c2VyX2lkGA4gASgJEg8KB2FwaV9rZXkYDyABKAkSEAoIc3RyZWFtZWQYECABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKLAQoSRXhwb3J0VXNhZ2VSZXF1ZXN0EiIKBnBlcmlvZBgBIAEoCzISLmhleGdhdGUudjEuUGVyaW9kEicKBmZpbHRlchgCIAEoCzIXLmhleGdhdGUudjEuVXNhZ2VGaWx0ZXISKAoGZm9ybWF0GAMgASgOMhguaGV4Z2F0ZS52MS5FeHBvcnRGb3JtYXQiIwoTRXhwb3J0VXNhZ2VSZXNwb25zZRIMCgRkYXRhGAEgASgMIjsKEkxpc3RCdWRnZXRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChNMaXN0QnVkZ2V0c1Jlc3BvbnNlEiMKB2J1ZGdldHMYASADKAsyEi5oZXhnYXRlLnYxLkJ1ZGdldBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimAIKBkJ1ZGdldBIMCgRuYW1lGAEgASgJEhUKDWN1cnJlbmN5X2NvZGUYAiABKAkSEwoLbGltaXRfbmFub3MYAyABKAMSEwoLc3BlbnRfbmFub3MYBCABKAMSFgoOcmVzZXJ2ZWRfbmFub3MYBSABKAMSLgoKcmVzZXRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoGd2luZG93GAcgASgOMhguaGV4Z2F0ZS52MS5CdWRnZXRXaW5kb3cSDQoFc2NvcGUYCCABKAkSKAoGYWN0aW9uGAkgASgOMhguaGV4Z2F0ZS52MS5CdWRnZXRBY3Rpb24SFAoMYWxlcnRfcmF0aW9zGAogAygBKqABCglDYWxsU3RhdGUSGgoWQ0FMTF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkNBTExfU1RBVEVfUEVORElORxABEhYKEkNBTExfU1RBVEVfU0VUVExFRBACEhgKFENBTExfU1RBVEVfQ0FOQ0VMTEVEEAMSFQoRQ0FMTF9TVEFURV9GQUlMRUQQBBIWChJDQUxMX1NUQVRFX1VOS05PV04QBSpiCgxFeHBvcnRGb3JtYXQSHQoZRVhQT1JUX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhwKGEVYUE9SVF9GT1JNQVRfSlNPTl9MSU5FUxABEhUKEUVYUE9SVF9GT1JNQVRfQ1NWEAIqdgoMQnVkZ2V0V2luZG93Eh0KGUJVREdFVF9XSU5ET1dfVU5TUEVDSUZJRUQQABIVChFCVURHRVRfV0lORE9XX0RBWRABEhcKE0JVREdFVF9XSU5ET1dfTU9OVEgQAhIXChNCVURHRVRfV0lORE9XX1RPVEFMEAMqZAoMQnVkZ2V0QWN0aW9uEh0KGUJVREdFVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRCVURHRVRfQUNUSU9OX1JFRlVTRRABEhsKF0JVREdFVF9BQ1RJT05fRE9XTkdSQURFEAIy6AIKDFVzYWdlU2VydmljZRJXCg5TdW1tYXJpemVVc2FnZRIhLmhleGdhdGUudjEuU3VtbWFyaXplVXNhZ2VSZXF1ZXN0GiIuaGV4Z2F0ZS52MS5TdW1tYXJpemVVc2FnZVJlc3BvbnNlEl0KEExpc3RVc2FnZVJlY29yZHMSIy5oZXhnYXRlLnYxLkxpc3RVc2FnZVJlY29yZHNSZXF1ZXN0GiQuaGV4Z2F0ZS52MS5MaXN0VXNhZ2VSZWNvcmRzUmVzcG9uc2USUAoLRXhwb3J0VXNhZ2USHi5oZXhnYXRlLnYxLkV4cG9ydFVzYWdlUmVxdWVzdBofLmhleGdhdGUudjEuRXhwb3J0VXNhZ2VSZXNwb25zZTABEk4KC0xpc3RCdWRnZXRzEh4uaGV4Z2F0ZS52MS5MaXN0QnVkZ2V0c1JlcXVlc3QaHy5oZXhnYXRlLnYxLkxpc3RCdWRnZXRzUmVzcG9uc2VCJVojaGV4Z2F0ZS5kZXYvZ28vaGV4Z2F0ZS92MTtoZXhnYXRldjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hexgate_v1_accounting, file_hexgate_v1_error]);
 
 /**
- * A period that includes its start and excludes its end.
+ * A period that includes its start and excludes its end, from 1970 to 9998. A call belongs to the moment
+ * at which it started, whenever it ended. Where retention has removed calls, whole days can still be
+ * summed by provider, model, agent, end_user, api_key and configured labels; what needs the calls
+ * themselves is refused with INVALID_REQUEST, and metadata `oldestDay` is the first day that has them.
  *
  * @generated from message hexgate.v1.Period
  */
 export type Period = Message<"hexgate.v1.Period"> & {
   /**
-   * Included.
+   * Included. Unset means everything before the end.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 1;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Excluded. Unset means now.
+   * Excluded. Unset means now; of later pages, the same as of the first.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 2;
    */
@@ -63,21 +66,21 @@ export type SummarizeUsageRequest = Message<"hexgate.v1.SummarizeUsageRequest"> 
 
   /**
    * How to split: `provider`, `model`, `agent`, `session`, `end_user`, `api_key`, `label:<key>`,
-   * `day`, `hour`. At most 3.
+   * `day`, `hour`. At most 3, each once. Empty gives one summary of everything, also of no calls.
    *
    * @generated from field: repeated string group_by = 2;
    */
   groupBy: string[];
 
   /**
-   * Groups per page.
+   * Groups per page, at most 1000. 0 means 100.
    *
    * @generated from field: int32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * From a previous response.
+   * From a previous response to the same request; page_size may differ.
    *
    * @generated from field: string page_token = 4;
    */
@@ -105,14 +108,14 @@ export const SummarizeUsageRequestSchema: GenMessage<SummarizeUsageRequest> = /*
  */
 export type UsageFilter = Message<"hexgate.v1.UsageFilter"> & {
   /**
-   * Provider name.
+   * Provider that served. A call under way has none yet.
    *
    * @generated from field: string provider = 1;
    */
   provider: string;
 
   /**
-   * The provider's own model identifier.
+   * The provider's own identifier of the model that served. A call under way has none yet.
    *
    * @generated from field: string provider_model = 2;
    */
@@ -145,6 +148,13 @@ export type UsageFilter = Message<"hexgate.v1.UsageFilter"> & {
    * @generated from field: map<string, string> labels = 6;
    */
   labels: { [key: string]: string };
+
+  /**
+   * The identifier of the caller's key, never the key.
+   *
+   * @generated from field: string api_key = 7;
+   */
+  apiKey: string;
 };
 
 /**
@@ -161,7 +171,7 @@ export const UsageFilterSchema: GenMessage<UsageFilter> = /*@__PURE__*/
  */
 export type SummarizeUsageResponse = Message<"hexgate.v1.SummarizeUsageResponse"> & {
   /**
-   * One row per group.
+   * One per group, in the order of the values of group_by.
    *
    * @generated from field: repeated hexgate.v1.UsageSummary summaries = 1;
    */
@@ -183,27 +193,28 @@ export const SummarizeUsageResponseSchema: GenMessage<SummarizeUsageResponse> = 
   messageDesc(file_hexgate_v1_usage_service, 3);
 
 /**
- * Totals of one group.
+ * Totals of one group, over the calls that have ended.
  *
  * @generated from message hexgate.v1.UsageSummary
  */
 export type UsageSummary = Message<"hexgate.v1.UsageSummary"> & {
   /**
-   * Values of the group_by dimensions.
+   * The value of each of group_by: empty where a call names none, days such as `2026-11-30`, hours
+   * such as `2026-11-30T14`.
    *
    * @generated from field: map<string, string> group = 1;
    */
   group: { [key: string]: string };
 
   /**
-   * Calls.
+   * Calls, whatever became of them.
    *
    * @generated from field: int64 call_count = 2;
    */
   callCount: bigint;
 
   /**
-   * Calls that failed.
+   * Part of call_count: failed.
    *
    * @generated from field: int64 failed_call_count = 3;
    */
@@ -217,18 +228,39 @@ export type UsageSummary = Message<"hexgate.v1.UsageSummary"> & {
   usage?: Usage | undefined;
 
   /**
-   * Money.
+   * Money. Its price_unknown says that no price of any call was known.
    *
    * @generated from field: hexgate.v1.Cost cost = 5;
    */
   cost?: Cost | undefined;
 
   /**
-   * Calls whose price was not known; their money is not in `cost`.
+   * Part of call_count: the price was not known. Their money is not in `cost`.
    *
    * @generated from field: int64 unpriced_call_count = 6;
    */
   unpricedCallCount: bigint;
+
+  /**
+   * Part of call_count: the caller left.
+   *
+   * @generated from field: int64 cancelled_call_count = 7;
+   */
+  cancelledCallCount: bigint;
+
+  /**
+   * Part of call_count: the outcome was never recorded. See CALL_STATE_UNKNOWN.
+   *
+   * @generated from field: int64 unknown_call_count = 8;
+   */
+  unknownCallCount: bigint;
+
+  /**
+   * Part of call_count: tokens or cost had to be estimated.
+   *
+   * @generated from field: int64 estimated_call_count = 9;
+   */
+  estimatedCallCount: bigint;
 };
 
 /**
@@ -252,14 +284,14 @@ export type ListUsageRecordsRequest = Message<"hexgate.v1.ListUsageRecordsReques
   period?: Period | undefined;
 
   /**
-   * Records per page.
+   * Records per page, at most 1000. 0 means 100.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * From a previous response.
+   * From a previous response to the same request; page_size may differ.
    *
    * @generated from field: string page_token = 3;
    */
@@ -336,14 +368,14 @@ export type UsageRecord = Message<"hexgate.v1.UsageRecord"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * How long it took.
+   * How long it took. Unset while it is under way.
    *
    * @generated from field: google.protobuf.Duration duration = 3;
    */
   duration?: Duration | undefined;
 
   /**
-   * Until the first output.
+   * Until the first output. Unset when there was none.
    *
    * @generated from field: google.protobuf.Duration time_to_first_token = 4;
    */
@@ -357,28 +389,28 @@ export type UsageRecord = Message<"hexgate.v1.UsageRecord"> & {
   requestedModel: string;
 
   /**
-   * Route.
+   * Route. Unset while it is under way.
    *
    * @generated from field: hexgate.v1.Route route = 6;
    */
   route?: Route | undefined;
 
   /**
-   * Tokens.
+   * Tokens. Unset while it is under way.
    *
    * @generated from field: hexgate.v1.Usage usage = 7;
    */
   usage?: Usage | undefined;
 
   /**
-   * Money.
+   * Money. While it is under way, total_nanos is the amount held and an estimate.
    *
    * @generated from field: hexgate.v1.Cost cost = 8;
    */
   cost?: Cost | undefined;
 
   /**
-   * UNSPECIFIED when it succeeded.
+   * UNSPECIFIED when it succeeded, and while nothing is known.
    *
    * @generated from field: hexgate.v1.ErrorReason failure = 9;
    */
@@ -418,6 +450,20 @@ export type UsageRecord = Message<"hexgate.v1.UsageRecord"> & {
    * @generated from field: string end_user_id = 14;
    */
   endUserId: string;
+
+  /**
+   * The identifier of the caller's key, never the key.
+   *
+   * @generated from field: string api_key = 15;
+   */
+  apiKey: string;
+
+  /**
+   * It was answered as a stream.
+   *
+   * @generated from field: bool streamed = 16;
+   */
+  streamed: boolean;
 };
 
 /**
@@ -429,6 +475,15 @@ export const UsageRecordSchema: GenMessage<UsageRecord> = /*@__PURE__*/
 
 /**
  * Request of ExportUsage.
+ *
+ * A line is one call. Its fields have the same names in every form: `response_id`, `start_time` and
+ * `end_time` (RFC 3339, UTC), `duration_s` and `time_to_first_token_s` (seconds), `state` (settled,
+ * cancelled, failed, unknown), `failure` (an ErrorReason without its prefix), `requested_model`,
+ * `provider`, `provider_model`, `attempt_count`, `streamed`; the counts of Usage and
+ * `usage_estimated`; `currency_code`, the amounts of Cost in billionths, as integers, `price_version`,
+ * `cost_estimated`, `price_unknown`; `session_id`, `agent_id`, `end_user_id`, `api_key`, `labels` (a
+ * JSON object). What is not known is null in JSON and empty in CSV: so are all amounts where the
+ * price is not known. Later releases may add fields, at the end.
  *
  * @generated from message hexgate.v1.ExportUsageRequest
  */
@@ -469,7 +524,7 @@ export const ExportUsageRequestSchema: GenMessage<ExportUsageRequest> = /*@__PUR
  */
 export type ExportUsageResponse = Message<"hexgate.v1.ExportUsageResponse"> & {
   /**
-   * The next piece of the file. Pieces end at line ends.
+   * The next piece of the file, of about 64 KiB. Pieces end at ends of lines.
    *
    * @generated from field: bytes data = 1;
    */
@@ -490,14 +545,14 @@ export const ExportUsageResponseSchema: GenMessage<ExportUsageResponse> = /*@__P
  */
 export type ListBudgetsRequest = Message<"hexgate.v1.ListBudgetsRequest"> & {
   /**
-   * Budgets per page.
+   * Budgets per page, at most 1000. 0 means 100.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * From a previous response.
+   * From a previous response; page_size may differ.
    *
    * @generated from field: string page_token = 2;
    */
@@ -518,7 +573,9 @@ export const ListBudgetsRequestSchema: GenMessage<ListBudgetsRequest> = /*@__PUR
  */
 export type ListBudgetsResponse = Message<"hexgate.v1.ListBudgetsResponse"> & {
   /**
-   * One page.
+   * One page, in the order of the configuration. A budget for each value of a dimension is there once
+   * for each value that has spent or holds something in the present window, by value; where none has,
+   * once.
    *
    * @generated from field: repeated hexgate.v1.Budget budgets = 1;
    */
@@ -546,7 +603,7 @@ export const ListBudgetsResponseSchema: GenMessage<ListBudgetsResponse> = /*@__P
  */
 export type Budget = Message<"hexgate.v1.Budget"> & {
   /**
-   * Name.
+   * Name. Not unique: see ListBudgetsResponse.budgets.
    *
    * @generated from field: string name = 1;
    */
@@ -567,14 +624,14 @@ export type Budget = Message<"hexgate.v1.Budget"> & {
   limitNanos: bigint;
 
   /**
-   * Spent in this window, in billionths.
+   * Spent in the present window, in billionths. Calls of unknown price are not in it.
    *
    * @generated from field: int64 spent_nanos = 4;
    */
   spentNanos: bigint;
 
   /**
-   * Held for calls in flight, in billionths.
+   * Held for calls under way, in billionths. Limit less spent and reserved is what is left.
    *
    * @generated from field: int64 reserved_nanos = 5;
    */
@@ -595,7 +652,8 @@ export type Budget = Message<"hexgate.v1.Budget"> & {
   window: BudgetWindow;
 
   /**
-   * Whose spending counts: `global` or `<dimension>:<value>`, such as `agent:indexer`.
+   * Whose spending counts: `global`, `<dimension>:<value>`, such as `agent:indexer`, or
+   * `label:<key>=<value>`. The value is * for a budget for each value of which there is none yet.
    *
    * @generated from field: string scope = 8;
    */
@@ -699,7 +757,8 @@ export enum ExportFormat {
   JSON_LINES = 1,
 
   /**
-   * Comma-separated, with a header line; cells that a spreadsheet would run are quoted.
+   * Comma-separated values as of RFC 4180, in UTF-8, with a header line. Text that a spreadsheet would
+   * run, because it begins with = + - @ or a control character, has an apostrophe in front.
    *
    * @generated from enum value: EXPORT_FORMAT_CSV = 2;
    */
@@ -788,13 +847,14 @@ export const BudgetActionSchema: GenEnum<BudgetAction> = /*@__PURE__*/
   enumDesc(file_hexgate_v1_usage_service, 3);
 
 /**
- * Usage and budgets of the caller's tenant.
+ * Usage and budgets of the caller's tenant. Days, hours and windows are those of UTC.
  *
  * @generated from service hexgate.v1.UsageService
  */
 export const UsageService: GenService<{
   /**
-   * Aggregates usage over a period.
+   * Sums the calls that have ended, by whatever they are to be told apart. A filter without group_by
+   * gives the cost of one session or user.
    *
    * @generated from rpc hexgate.v1.UsageService.SummarizeUsage
    */
@@ -804,7 +864,7 @@ export const UsageService: GenService<{
     output: typeof SummarizeUsageResponseSchema;
   },
   /**
-   * Lists individual calls, newest first.
+   * Lists individual calls, newest first, also those that are under way.
    *
    * @generated from rpc hexgate.v1.UsageService.ListUsageRecords
    */
@@ -814,7 +874,9 @@ export const UsageService: GenService<{
     output: typeof ListUsageRecordsResponseSchema;
   },
   /**
-   * Exports individual calls as a file, in pieces.
+   * Exports the calls that have ended as a file, in pieces, newest first. Its sums are those of
+   * SummarizeUsage. It is no snapshot, but no call is there twice, and none is missing that had ended
+   * before the export began.
    *
    * @generated from rpc hexgate.v1.UsageService.ExportUsage
    */

@@ -1,0 +1,12 @@
+"""How alembic runs the migrations: on the connection, and in the transaction, of `migrate`.
+
+Alembic runs this file itself whenever there is something to migrate.
+"""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""One file for each version. Never change one that was released."""

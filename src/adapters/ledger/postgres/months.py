@@ -1,0 +1,101 @@
+"""The partitions of calls: a table for each month, made ahead, and dropped as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg import errors, sql
+
+from hexgate.adapters.ledger.postgres.link import Db
+from hexgate.domain.budget import Window
+
+# One gateway at a time changes what tables there are: "hxgt".
+LOCK = 0x68786774
+# Whoever looks at calls is waited for no longer, since everybody else has to wait behind us.
+_DROP_WAIT = "200ms"
+_NAMES = (
+    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+    "WHERE inhparent = 'calls'::regclass ORDER BY relname COLLATE \"C\""
+)
+_TAKE_LOCK = "SELECT pg_advisory_xact_lock(%s)"
+
+
+class Months:
+    """What the writer knows of the partitions that are there."""
+
+    def __init__(self) -> None:
+        self._ready: list[tuple[float, float]] = []
+
+    async def make(self, db: Db, moments: Iterable[float]) -> None:
+        """Have a partition for the month of each moment, and for the one after it."""
+        for at in moments:
+            if not any(start <= at < end for start, end in self._ready):
+                month = start, end = bounds(at)
+                await _attach(db, (start, end))
+                self._ready.append(month)
+
+    def forget(self) -> None:
+        """Somebody else may have dropped some."""
+        self._ready.clear()
+
+
+def bounds(at: float) -> tuple[float, float]:
+    """When the month of a moment begins, and when it ends, in seconds since the epoch."""
+    start, end = Window.MONTH.bounds_at(at)
+    assert end is not None
+    return start, end
+
+
+def partition(at: float) -> str:
+    """The name of the table for the month of a moment; such names sort as the months do."""
+    return f"calls_{Window.MONTH.name_at(at).replace('-', '_')}"
+
+
+async def partitions(db: Db) -> list[str]:
+    """All that there are, from the oldest on."""
+    found = await (await db.execute(_NAMES)).fetchall()
+    return [name for (name,) in found]
+
+
+async def drop(db: Db, name: str) -> bool:
+    """Drop a partition in which no call is pending; False where it is in use, or gone."""
+    table = sql.Identifier(name)
+    await db.execute(_TAKE_LOCK, (LOCK,))
+    if name not in await partitions(db):
+        return False
+    try:
+        async with db.transaction():
+            await db.execute("SELECT set_config('lock_timeout', %s, true)", (_DROP_WAIT,))
+            await db.execute("LOCK TABLE ONLY calls IN ACCESS EXCLUSIVE MODE")
+            await db.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
+            pending = sql.SQL("SELECT 1 FROM {} WHERE state = 'pending' LIMIT 1").format(table)
+            if await (await db.execute(pending)).fetchone() is None:
+                await db.execute(sql.SQL("DROP TABLE {}").format(table))
+                return True
+    except errors.LockNotAvailable:
+        pass
+    return False
+
+
+async def _attach(db: Db, wanted: tuple[float, ...]) -> None:
+    """Make those that are missing. To attach a table holds up nobody who reads or writes calls; to
+    make it as a partition would wait for, and hold up, all of them.
+    """
+    names = {partition(at): at for at in wanted}
+    if names.keys() <= set(await partitions(db)):
+        return
+    async with db.transaction():
+        await db.execute(_TAKE_LOCK, (LOCK,))
+        there = await partitions(db)
+        for name, at in names.items():
+            if name in there:
+                continue
+            table, (start, end) = sql.Identifier(name), bounds(at)
+            await db.execute(
+                sql.SQL("CREATE TABLE {} (LIKE calls INCLUDING DEFAULTS)").format(table)
+            )
+            await db.execute(
+                sql.SQL("ALTER TABLE calls ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                    table, start, end
+                )
+            )

@@ -1,0 +1,60 @@
+"""Alerts on their way from the store to whoever should hear of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from hexgate.domain.budget import Alert
+from hexgate.domain.errors import GatewayError
+from hexgate.ports.accounts import Alerts
+from hexgate.ports.clock import Clock
+from hexgate.ports.herald import Herald, Witness
+
+POLL_S = 1.0
+# What is claimed and not delivered by then is anybody's again: that is how it is carried once more.
+CLAIM_S = 60.0
+GROUP = 100
+GIVE_UP_S = 3 * 86_400.0
+
+
+class Alerting:
+    """Carries each alert to the witnesses, and then to the herald until it has arrived.
+
+    The store hands an alert to one process at a time, and again when that has died: nobody is told
+    twice but for a death or an answer that was lost.
+    """
+
+    def __init__(
+        self, alerts: Alerts, witnesses: Sequence[Witness], herald: Herald, clock: Clock
+    ) -> None:
+        self._alerts = alerts
+        self._witnesses = tuple(witnesses)
+        self._herald = herald
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled. While the store cannot be read there is nothing to carry."""
+        while True:
+            with suppress(GatewayError):  # the calls that it fails say so
+                await self.once()
+            await self._clock.sleep(POLL_S)
+
+    async def once(self) -> None:
+        """Carry what waits. Raises StoreUnavailable."""
+        now = self._clock.now()
+        for alert in await self._alerts.claim(now, now + CLAIM_S, GROUP):
+            if not alert.claims:
+                for witness in self._witnesses:
+                    witness.raised(alert)
+            if await self._carried(alert):
+                await self._alerts.delivered(alert)
+
+    async def _carried(self, alert: Alert) -> bool:
+        why = await self._herald.deliver(alert)
+        if not why:
+            return True
+        for_good = self._clock.now() - alert.raised_at > GIVE_UP_S
+        for witness in self._witnesses:
+            witness.undelivered(alert, why, for_good=for_good)
+        return for_good

@@ -1,0 +1,1 @@
+"""`hexgate usage` and `hexgate budgets`: what a running gateway tells of money."""
