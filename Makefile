@@ -8,7 +8,7 @@ PROTOS := $(wildcard protos/hexgate/v1/*.proto)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-llama demo test check gen gen-check fmt lint types imports protos bench clean lock gen-clients
+.PHONY: help setup setup-llama demo test check gen gen-check fmt lint types imports protos bench bench-ledger long clean lock gen-clients
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -73,6 +73,14 @@ gen-check: setup ## Fail when committed stubs are stale
 
 bench: setup ## CPU per call and per chunk beside the floor, interleaved
 	$(BIN)/python bench/run.py
+
+bench-ledger: setup ## Pairs of reserving and settling beside plain INSERTs, and reports over a long history
+	PYTHONPATH=. $(BIN)/python bench/ledger.py
+	PYTHONPATH=. $(BIN)/python bench/reports.py
+
+long: setup ## The long forms: a million random steps over ledgers, 200 gateways and 200 writers killed
+	HEXGATE_WALK_STEPS=1000000 HEXGATE_KILL_ROUNDS=200 HEXGATE_CRASH_ROUNDS=200 $(BIN)/python -m pytest \
+	  -n $(WORKERS) tests/adapters/ledger/test_walk.py tests/adapters/ledger/test_crash.py tests/e2e/test_kill.py
 
 lock: ## Make requirements.lock anew (needs uv)
 	uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

@@ -21,6 +21,7 @@ from hexgate.domain.answer import (
 )
 from hexgate.domain.assemble import Assembler
 from hexgate.domain.attempts import Attempts
+from hexgate.domain.budget import Alert
 from hexgate.domain.call import ChatCall, EmbedCall, Options, Timeouts
 from hexgate.domain.chat import Message, Role, Text
 from hexgate.domain.embed import Embedded, EmbedInput, EmbedSpec
@@ -43,6 +44,7 @@ def call(text: str = "Hello", **overrides: Any) -> ChatCall:
         "max_output_tokens": 100,
         "attempts": Attempts(8),
         "input_tokens": 10,
+        "most_input_tokens": 10,
     }
     return ChatCall(**(fields | overrides))
 
@@ -58,6 +60,7 @@ def embed_call(*texts: str, **overrides: Any) -> EmbedCall:
         "deadline": 1e9,
         "attempts": Attempts(8),
         "input_tokens": 10,
+        "most_input_tokens": 10,
     }
     return EmbedCall(**(fields | overrides))
 
@@ -350,3 +353,42 @@ class RecordingInteractions:
     def ended(self, interaction: Interaction) -> None:
         """See Interactions."""
         self.told.append(interaction)
+
+
+class FakeHerald:
+    """Says these words, one for each try, the last one for ever after; none at all is arrival.
+
+    `gate` is waited for before each: leave it unset to hold alerts on their way, and await
+    `entered` to be sure that one is.
+    """
+
+    def __init__(self, *outcomes: str, gate: asyncio.Event | None = None) -> None:
+        self._outcomes = outcomes or ("",)
+        self._gate = gate
+        self.told: list[Alert] = []
+        self.entered = asyncio.Event()
+
+    async def deliver(self, alert: Alert) -> str:
+        """See Herald."""
+        outcome = self._outcomes[min(len(self.told), len(self._outcomes) - 1)]
+        self.told.append(alert)
+        self.entered.set()
+        if self._gate is not None:
+            await self._gate.wait()
+        return outcome
+
+
+class RecordingWitness:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[Alert] = []
+        self.missed: list[tuple[Alert, str, bool]] = []  # why, and whether for good
+
+    def raised(self, alert: Alert) -> None:
+        """See Witness."""
+        self.heard.append(alert)
+
+    def undelivered(self, alert: Alert, why: str, *, for_good: bool) -> None:
+        """See Witness."""
+        self.missed.append((alert, why, for_good))

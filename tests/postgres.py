@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests and benchmarks: a server of their own, from a wheel or from Debian."""
+"""A real PostgreSQL for tests and benchmarks: a server of their own, of a wheel or of Debian."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -46,10 +47,10 @@ class PostgresServer:
         self._options = OPTIONS | options
         # Not in pytest's folders, which nobody but their owner may enter.
         self.folder = Path(tempfile.mkdtemp(prefix="hexgate-pg-"))
-        self._as = _account() if os.geteuid() == 0 else None
-        if self._as is not None:
-            os.chown(self.folder, self._as.pw_uid, self._as.pw_gid)
         self.folder.chmod(0o755)
+        self._account = _account() if os.geteuid() == 0 else None
+        if self._account is not None:
+            os.chown(self.folder, *self._account)
         self._process: subprocess.Popen[str] | None = None
         self._said: deque[str] = deque(maxlen=50)
 
@@ -68,17 +69,7 @@ class PostgresServer:
         if not (self.folder / "data").exists():
             self._run("initdb", "--no-sync", "-A", "trust", "-U", USER, "-E", "UTF8", "--no-locale")
         options = {"unix_socket_directories": str(self.folder)} | self._options
-        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
-        self._process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            **self._owner(),
-        )
+        self._process = self._begin("postgres", *(f"-c{key}={one}" for key, one in options.items()))
         ready = threading.Event()
         assert self._process.stderr is not None
         # The thread reads to the end, so the server never blocks on a full pipe.
@@ -127,25 +118,32 @@ class PostgresServer:
             connection.execute(query)
 
     def remove(self) -> None:
-        """Stop it and remove its files."""
-        self.stop()
+        """Stop it, with no care for its files, and remove them."""
+        self.stop(immediate=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), "-D", str(self.folder / "data"), *arguments]
-        subprocess.run(
-            command,
-            cwd=self.folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            timeout=START_S,
-            **self._owner(),
-        )
+        process = self._begin(program, *arguments)
+        try:
+            _, said = process.communicate(timeout=START_S)
+        except BaseException:
+            process.kill()
+            raise
+        if process.returncode:
+            raise RuntimeError(f"{program} ended with {process.returncode}:\n{said}")
 
-    def _owner(self) -> dict[str, int | list[int]]:
-        if self._as is None:
-            return {}
-        return {"user": self._as.pw_uid, "group": self._as.pw_gid, "extra_groups": []}
+    def _begin(self, program: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(self._programs / program), "-D", str(self.folder / "data"), *arguments],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            user=self._account and self._account[0],
+            group=self._account and self._account[1],
+            extra_groups=self._account and [],
+        )
 
     def _listen(self, stderr: IO[str], ready: threading.Event) -> None:
         with stderr:
@@ -156,6 +154,19 @@ class PostgresServer:
         ready.set()
 
 
+@contextmanager
+def running(**options: str) -> Iterator[PostgresServer]:
+    """A server until the end of the context. Where there is no PostgreSQL the test is skipped, or
+    fails where CI=true.
+    """
+    server = PostgresServer(_required(), **options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 def programs() -> Path | None:
     """The folder with `initdb` and `postgres`: that of the wheel, else Debian's newest."""
     folders: list[Path] = []
@@ -163,13 +174,12 @@ def programs() -> Path | None:
     if found is not None and found.origin is not None:
         home = Path(found.origin).parent
         folders += [home / "pginstall18" / "bin", home / "pginstall" / "bin"]
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    debian = Path("/usr/lib/postgresql").glob("[1-9]*/bin")
     folders += sorted(debian, key=lambda one: int(one.parent.name), reverse=True)
     return next((one for one in folders if (one / "initdb").exists()), None)
 
 
-def required() -> Path:
-    """The same; where there is none the test is skipped, or fails where CI=true."""
+def _required() -> Path:
     found = programs()
     if found is not None:
         return found
@@ -179,21 +189,12 @@ def required() -> Path:
     pytest.skip(message)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A server for all tests of a session, or of one worker of it."""
-    server = PostgresServer(required())
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
-def _account() -> pwd.struct_passwd:
+def _account() -> tuple[int, int]:
+    """Somebody who may do nothing, since PostgreSQL refuses to be root's."""
     for name in ("postgres", "nobody"):
         try:
-            return pwd.getpwnam(name)
+            found = pwd.getpwnam(name)
         except KeyError:
             continue
+        return found.pw_uid, found.pw_gid
     raise RuntimeError("PostgreSQL refuses to be root's: make an account `nobody` for it")

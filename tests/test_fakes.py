@@ -24,21 +24,25 @@ from hexgate.domain.errors import BadResponse, CredentialRejected, Overloaded, U
 from hexgate.domain.ledger import CallState
 from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
+from hexgate.ports.herald import Herald, Witness
 from hexgate.ports.interactions import Interactions
 from hexgate.ports.observer import Observer
 from hexgate.ports.probe import Probe
 from hexgate.ports.provider import Provider
 from tests.contracts.clock import ClockContract
 from tests.contracts.fitting import Asked, FittingContract
+from tests.contracts.herald import ALERT, FallibleHeraldContract, WitnessContract
 from tests.contracts.interactions import ASKED, InteractionsContract
 from tests.contracts.observer import INTENT, ObserverContract, settlement
 from tests.contracts.probe import ProbeContract
 from tests.contracts.provider import ProviderContract
 from tests.fakes import (
     FakeClock,
+    FakeHerald,
     FakeProvider,
     RecordingInteractions,
     RecordingObserver,
+    RecordingWitness,
     Script,
     call,
     script,
@@ -127,6 +131,43 @@ class TestFakeInteractions(InteractionsContract):
         log.ended(ASKED)
         assert log.told == [ASKED]
         assert (log.wants("one"), log.wants("two")) == (True, False)
+
+
+class TestFakeHerald(FallibleHeraldContract):
+    hangs: FakeHerald
+
+    async def make(self) -> Herald:
+        return FakeHerald()
+
+    async def failing(self) -> Herald:
+        return FakeHerald("HTTP 500")
+
+    async def hanging(self) -> Herald:
+        self.hangs = FakeHerald(gate=asyncio.Event())
+        return self.hangs
+
+    async def until_asked(self) -> None:
+        await self.hangs.entered.wait()
+
+    async def test_says_its_words_in_order_and_the_last_one_stays(self) -> None:
+        herald = FakeHerald("HTTP 500", "TimeoutError", "")
+        said = [await herald.deliver(ALERT) for _ in range(4)]
+        assert said == ["HTTP 500", "TimeoutError", "", ""]
+        assert herald.told == [ALERT] * 4
+
+
+class TestRecordingWitness(WitnessContract):
+    def make(self) -> Witness:
+        return RecordingWitness()
+
+    def broken(self) -> Witness:
+        return RecordingWitness()
+
+    def test_keeps_what_it_is_told(self) -> None:
+        witness = RecordingWitness()
+        witness.raised(ALERT)
+        witness.undelivered(ALERT, "HTTP 500", for_good=True)
+        assert (witness.heard, witness.missed) == ([ALERT], [(ALERT, "HTTP 500", True)])
 
 
 class TestFakeProvider(ProviderContract):

@@ -32,7 +32,15 @@ from hexgate.v1.content_pb2 import (
 )
 from hexgate.v1.embedding_service_pb2 import EMBED_PURPOSE_DOCUMENT, EmbedInput, EmbedRequest
 from hexgate.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
-from hexgate.v1.generation_pb2 import CallOptions, CompletionSpec, RoutingPolicy, ToolDefinition
+from hexgate.v1.generation_pb2 import (
+    Attribution,
+    CallOptions,
+    CompletionSpec,
+    RoutingPolicy,
+    ToolDefinition,
+)
+from hexgate.v1.usage_service_pb2 import SummarizeUsageRequest, UsageFilter
+from hexgate.v1.usage_service_pb2_grpc import UsageServiceStub
 
 if TYPE_CHECKING:  # the name of an async stub exists for type checkers alone
     from hexgate.v1.completion_service_pb2_grpc import CompletionServiceAsyncStub
@@ -115,6 +123,19 @@ async def embed(client: EmbeddingServiceAsyncStub) -> None:
     print(f"embed: {len(lengths)} vectors of {lengths[0]} numbers")
 
 
+async def usage(channel: grpc.aio.Channel) -> None:
+    """What a session cost."""
+    session = "example-python"
+    options = CallOptions(attribution=Attribution(session_id=session))
+    asked = CompleteRequest(spec=ask("sim/sim-echo", "Hello, ledger!"), options=options)
+    await CompletionServiceStub(channel).Complete(asked)
+    request = SummarizeUsageRequest(filter=UsageFilter(session_id=session))
+    (total,) = (await UsageServiceStub(channel).SummarizeUsage(request)).summaries
+    assert total.call_count, "usage: the session has no call"
+    assert total.cost.total_nanos, "usage: the session cost nothing"
+    print(f"usage: the session cost {total.cost.total_nanos} billionths of a dollar")
+
+
 async def errors(client: CompletionServiceAsyncStub) -> None:
     """What failed, in a word that code can act on, and when to come back."""
     unknown = await problem(client, CompleteRequest(spec=ask("sim/no-such-model", "Hello")))
@@ -166,6 +187,7 @@ async def main() -> None:
         for step in (unary, stream, tools):
             await step(client)
         await embed(EmbeddingServiceStub(channel))
+        await usage(channel)
         for step in (errors, cancelled):
             await step(client)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from hexgate.domain import attribution
 from hexgate.domain.attribution import LABEL, Attributed
@@ -26,9 +27,7 @@ class Window(enum.Enum):
 
         Names of one kind sort as the windows do.
         """
-        if self is Window.TOTAL:
-            return "total"
-        return datetime.fromtimestamp(at, UTC).strftime(_FORMATS[self])
+        return "total" if self is Window.TOTAL else _named(self, at // _DAY_S)
 
     def bounds_at(self, at: float) -> tuple[float, float | None]:
         """When that window begins, and when it ends; None is never."""
@@ -43,6 +42,15 @@ class Window(enum.Enum):
 
 _FORMATS = {Window.DAY: "%Y-%m-%d", Window.MONTH: "%Y-%m"}
 _MONTH_CHARS = len("2026-11")
+
+
+_DAY_S = 86_400
+
+
+@lru_cache(maxsize=64)
+def _named(window: Window, day: float) -> str:
+    """The name of the window that holds a day, counted since the epoch."""
+    return datetime.fromtimestamp(day * _DAY_S, UTC).strftime(_FORMATS[window])
 
 
 class AtLimit(enum.Enum):
@@ -137,10 +145,15 @@ class Budget:
     @property
     def alerts(self) -> tuple[int, ...]:
         """The amounts at which an alert is raised, rising, in nano-USD."""
-        return tuple(sorted({self._share(share) for share in self.alert_shares}))
+        return _amounts(self.limit_nanos, self.alert_shares)
 
     def _share(self, millionths: int) -> int:
         return self.limit_nanos * millionths // MILLION
+
+
+@lru_cache(maxsize=1024)
+def _amounts(limit_nanos: int, shares: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted({limit_nanos * share // MILLION for share in shares}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

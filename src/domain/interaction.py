@@ -17,10 +17,10 @@ from hexgate.domain.usage import Usage
 class Interaction:
     """One call, from its request to its end, whatever end that was.
 
-    `spec.model` is as requested; `provider` and `model` are where it was answered, or tried last,
-    empty where no target was found. `parts` are those of the answer; vectors are none. `failure`
-    is the reason of the error, CANCELLED where the caller left, empty when answered. `usage` and
-    `cost` are None where nothing was settled before the end was told.
+    `spec.model` is as requested; `provider` and `model` are where it was answered, tried last or
+    was to go, empty where it was refused before. `parts` are those of the answer; vectors are none.
+    `failure` is the reason of the error, CANCELLED where the caller left, empty when answered.
+    `usage` and `cost` are None where they were not known when the end was told.
     """
 
     call_id: str

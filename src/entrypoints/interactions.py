@@ -47,7 +47,7 @@ class Interactions(Section):
     max_text_chars: int = Field(
         default=20_000,
         ge=100,
-        le=1_000_000,
+        le=200_000,
         description="Longest text written, in characters; a longer one is cut to it.",
     )
     max_mb: int = Field(

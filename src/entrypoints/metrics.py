@@ -10,6 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from hexgate.entrypoints.resources import CannotStart
 
+# Time at shutdown for whoever is reading; an end is not put off by a slow one.
+FAREWELL_S = 1.0
+
 
 @asynccontextmanager
 async def exposed(registry: CollectorRegistry, address: str) -> AsyncIterator[str]:
@@ -22,7 +25,7 @@ async def exposed(registry: CollectorRegistry, address: str) -> AsyncIterator[st
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=FAREWELL_S)
     await runner.setup()
     host, _, port = address.rpartition(":")
     try:

@@ -14,7 +14,7 @@ OWN_NAMES = frozenset({"openai", "anthropic", "azure", "cohere", "gemini"})
 
 
 def dangling(settings: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
-    """Each name of a place that cannot be, by its key in the models, and what was expected there.
+    """Each name of a place that cannot be, by its key, and what was expected there.
 
     Works on plain data of any shape, so that it can be asked beside other problems. Nothing is said
     where the providers are no mapping.
@@ -23,7 +23,12 @@ def dangling(settings: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
     if not isinstance(providers, Mapping):
         return
     aliases = _at(_at(settings, "models"), "aliases")
-    for key, text in (*_models(_at(settings, "models")), *_rules(_at(settings, "routing"))):
+    named = (
+        *_models(_at(settings, "models")),
+        *_rules(_at(settings, "routing")),
+        *_budgets(_at(settings, "budgets")),
+    )
+    for key, text in named:
         provider, slash, _ = text.partition("/")
         whole = key == ("models", "default_provider")
         if _may_be_alias(key) and isinstance(aliases, Mapping) and text in aliases:
@@ -65,6 +70,11 @@ def _rules(routing: object) -> Iterator[tuple[Key, str]]:
         yield from _each((*key, "to"), _at(rule, "to"))
         if isinstance(of := _at(rule, "of"), str):
             yield (*key, "of"), of
+
+
+def _budgets(budgets: object) -> Iterator[tuple[Key, str]]:
+    for name, budget in budgets.items() if isinstance(budgets, Mapping) else ():
+        yield from _each(("budgets", name, "downgrade_to"), _at(budget, "downgrade_to"))
 
 
 def _own(providers: Mapping[str, object]) -> Iterator[tuple[Key, str]]:

@@ -58,6 +58,8 @@ def configured(settings: Settings, routes: Routes) -> tuple[Target, ...]:
     named = [member.target for group in routes.aliases.values() for member in group.members]
     named += routes.fallbacks
     named += [one for rule in routes.rules for one in rule.to]
+    for budget in settings.budgets.values():
+        named += map(target, budget.downgrade_to or ())
     for provider, wish in settings.providers.items():
         named += [Target(provider, model) for model in (*wish.models, *wish.fallbacks)]
     named += [target(name) for name in settings.models.cards]

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import hashlib
 import signal
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -16,6 +16,7 @@ from contextlib import (
 from dataclasses import dataclass
 
 import structlog
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc import aio
 from grpc_health.v1 import health
 
@@ -43,7 +44,7 @@ from hexgate.entrypoints.resources import (
     open_interactions,
     open_leaves,
 )
-from hexgate.entrypoints.settings import Settings
+from hexgate.entrypoints.settings import Server, Settings
 from hexgate.entrypoints.stores import open_herald, open_ledger
 from hexgate.entrypoints.upkeep import upkeep
 from hexgate.ports.clock import Clock
@@ -60,10 +61,13 @@ _log = structlog.get_logger("hexgate.server")
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running server. Addresses are host:port, with the real port where 0 was asked."""
+    """A running server. Addresses are host:port, with the real port where 0 was asked; that of
+    the metrics is empty where there are none.
+    """
 
     address: str
     admin_address: str
+    metrics_address: str
     calls: Calls
     about_providers: tuple[asyncio.Task[None], ...]
     _servers: tuple[aio.Server, ...]
@@ -120,44 +124,38 @@ async def serving(
     # Else the first priced call would hold up all others for a tenth of a second.
     await asyncio.to_thread(container.catalog().load)
     calls = Calls(settings.server.max_calls)
-    gateway = await _start(settings, container, calls, clock)
-    watch = (
-        asyncio.create_task(_watch(calls, settings.server.write_timeout_s)),
-        asyncio.create_task(upkeep(ledger, clock, settings.ledger.retention_days)),
-        asyncio.create_task(container.alerting().run()),
-    )
-    # What lives as long as the process is not worth looking at again in each collection.
-    gc.collect()
-    gc.freeze()
-    try:
-        async with _measured(container, settings.server.metrics_listen):
+    async with _measured(container, settings.server.metrics_listen) as metrics_address:
+        gateway = await _start(settings, container, calls, clock, metrics_address)
+        watch = (
+            asyncio.create_task(_watch(calls, settings.server.write_timeout_s)),
+            asyncio.create_task(upkeep(ledger, clock, settings.ledger.retention_days)),
+            asyncio.create_task(container.alerting().run()),
+        )
+        # What lives as long as the process is not worth looking at again in each collection.
+        gc.collect()
+        gc.freeze()
+        try:
             yield gateway
-    finally:
-        await gateway.drain()
-        await _stopped(watch)
-        for task in (*watch, *gateway.about_providers):
-            if not task.cancelled():
-                task.result()  # raises what ended it too early
+        finally:
+            await gateway.drain()
+            await _stopped(watch)
+            for task in (*watch, *gateway.about_providers):
+                if not task.cancelled():
+                    task.result()  # raises what ended it too early
 
 
-def _measured(container: Container, address: str | None) -> AbstractAsyncContextManager[object]:
-    """Metrics over HTTP, where they are wanted."""
+def _measured(container: Container, address: str | None) -> AbstractAsyncContextManager[str]:
+    """Metrics over HTTP, where they are wanted, to the end of the drain; gives their address."""
     if address is None:
-        return nullcontext()
+        return nullcontext("")
     return exposed(container.registry(), address)
 
 
-async def _start(settings: Settings, container: Container, calls: Calls, clock: Clock) -> Gateway:
+async def _start(
+    settings: Settings, container: Container, calls: Calls, clock: Clock, metrics_address: str
+) -> Gateway:
     wish = settings.server
-    boundary = Boundary(
-        calls,
-        clock,
-        max_request_bytes=wish.max_request_bytes,
-        max_deadline_s=wish.max_deadline_s,
-        default_deadline_s=wish.deadline_s,
-    )
-    completion = CompletionMethods(container.complete(), container.stream(), uuid7)
-    embedding = EmbeddingMethods(container.embed(), uuid7)
+    boundary = _boundary(wish, calls, clock)
     admin = services.admin(
         boundary,
         AdminMethods(calls, container.check(), _revision(settings), clock.now()),
@@ -167,13 +165,7 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     )
     options = listen.options(wish.max_request_bytes, wish.max_deadline_s)
     public_server, admin_server = aio.server(options=options), aio.server(options=options)
-    offers = {
-        services.COMPLETION: services.completion(
-            boundary, completion, EstimateMethods(container.estimate())
-        ),
-        services.EMBEDDING: services.embedding(boundary, embedding),
-        services.USAGE: services.usage(boundary, UsageMethods(container.usage())),
-    }
+    offers = _offers(container, boundary)
     for service in services.PUBLIC:
         services.register(public_server, boundary, service, offers.get(service, {}))
     services.register(admin_server, boundary, services.ADMIN, admin)
@@ -197,7 +189,40 @@ async def _start(settings: Settings, container: Container, calls: Calls, clock: 
     await availability.update()
     about_providers = _background(availability, container.probing())
     servers = (public_server, admin_server)
-    return Gateway(address, admin_address, calls, about_providers, servers, healths, wish.drain_s)
+    return Gateway(
+        address=address,
+        admin_address=admin_address,
+        metrics_address=metrics_address,
+        calls=calls,
+        about_providers=about_providers,
+        _servers=servers,
+        _health=healths,
+        _drain_s=wish.drain_s,
+    )
+
+
+def _boundary(wish: Server, calls: Calls, clock: Clock) -> Boundary:
+    return Boundary(
+        calls,
+        clock,
+        max_request_bytes=wish.max_request_bytes,
+        max_deadline_s=wish.max_deadline_s,
+        default_deadline_s=wish.deadline_s,
+    )
+
+
+def _offers(
+    container: Container, boundary: Boundary
+) -> Mapping[ServiceDescriptor, Mapping[str, services.Handler]]:
+    """The methods of the public services that exist."""
+    completion = CompletionMethods(container.complete(), container.stream(), uuid7)
+    estimate = EstimateMethods(container.estimate())
+    embedding = EmbeddingMethods(container.embed(), uuid7)
+    return {
+        services.COMPLETION: services.completion(boundary, completion, estimate),
+        services.EMBEDDING: services.embedding(boundary, embedding),
+        services.USAGE: services.usage(boundary, UsageMethods(container.usage())),
+    }
 
 
 def _background(

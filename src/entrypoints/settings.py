@@ -272,6 +272,7 @@ class Settings(Section):
                 "providers": {"__all__": {"kind", "fallbacks"}},
                 "models": True,
                 "routing": True,
+                "budgets": {"__all__": {"downgrade_to"}},
             },
         )
         found = [*dangling(named), *self._idle()]

@@ -5,12 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from hexgate.domain.attribution import FIELDS, LABEL, LABEL_KEY
 from hexgate.domain.budget import Scope
-from hexgate.entrypoints.fields import Seconds, Secret, Targets, Url, Usd, expected, nanos
+from hexgate.entrypoints.fields import Secret, Targets, Url, Usd, expected, nanos
 from hexgate.entrypoints.section import Section
+from hexgate.ports.herald import TRY_S
 
 _SCOPES = "global, agent:<id>, end_user:<id>, session:<id> or label:<key>=<value>; * is each value"
 DOWNGRADE_AT = Decimal("0.8")
@@ -107,27 +115,34 @@ class Budget(Section):
         return self
 
 
+def _hook(url: SecretStr) -> SecretStr:
+    """What may have a token in its path or query, and no user or password beside the host."""
+    try:
+        _URL.validate_python(url.get_secret_value().partition("?")[0])
+    except ValidationError:
+        raise expected(
+            "a URL that starts with http:// or https:// and names a host, without user or password"
+        ) from None
+    return url
+
+
+_URL = TypeAdapter[str](Url)
+
+
 class Webhook(Section):
     """A URL to which each alert is posted as JSON, until it is answered with 2xx."""
 
-    url: Secret = Field(description="Where to post: text, {env: NAME} or {file: path}.")
+    url: Annotated[Secret, AfterValidator(_hook)] = Field(
+        description="Where to post: text, {env: NAME} or {file: path}."
+    )
     secret: Secret | None = Field(
         default=None,
         description="Key of the HMAC-SHA256 of the body in the header X-Hexgate-Signature: text, "
         "{env: NAME} or {file: path}.",
     )
-    timeout_s: Seconds = Field(default=10, description="Time for one try, in seconds.")
-
-    @model_validator(mode="after")
-    def _is_url(self) -> Self:
-        try:
-            _URL.validate_python(self.url.get_secret_value().partition("?")[0])
-        except ValidationError:
-            raise expected("a url that starts with http:// or https:// and names a host") from None
-        return self
-
-
-_URL = TypeAdapter[str](Url)
+    timeout_s: float = Field(
+        default=10, ge=0.001, le=TRY_S, description="Time for one try, in seconds."
+    )
 
 
 class Alerts(Section):

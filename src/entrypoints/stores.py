@@ -43,11 +43,13 @@ async def open_ledger(settings: Settings, stack: AsyncExitStack) -> Store:
 async def _opened(settings: Settings, stack: AsyncExitStack) -> Store:
     wish, labels = settings.ledger, tuple(dict.fromkeys(_labels(settings)))
     if wish.url is not None:
-        from hexgate.adapters.ledger.postgres import open_postgres
+        from hexgate.adapters.ledger.postgres.ledger import open_postgres
 
         shared = await open_postgres(
             wish.url.get_secret_value(), labels=labels, migrate=wish.migrate
         )
+        if shared.warning:
+            _log.warning(shared.warning)
         stack.push_async_callback(shared.aclose)
         await shared.sweep(time.time())
         return shared
@@ -79,6 +81,8 @@ async def open_herald(settings: Settings, stack: AsyncExitStack) -> Herald:
         return Nobody()
     from hexgate.adapters.alerts.webhook import Webhook
 
-    session = await stack.enter_async_context(aiohttp.ClientSession())
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+    )
     secret = wish.secret.get_secret_value() if wish.secret else ""
     return Webhook(session, wish.url.get_secret_value(), secret, wish.timeout_s)

@@ -6,14 +6,17 @@ from typing import Protocol
 
 from hexgate.domain.budget import Alert
 
+TRY_S = 30.0
+"""How long one delivery takes at most, in seconds."""
+
 
 class Herald(Protocol):
     """Carries an alert to somebody outside of this process."""
 
     async def deliver(self, alert: Alert) -> str:
         """Empty when it has arrived, else why it has not, in a word or two without secrets: it is
-        carried again later, so whoever hears may hear twice. Bounded in time; raises nothing but
-        cancellation.
+        carried again later, so whoever hears may hear twice. Takes at most TRY_S; raises nothing
+        but cancellation.
         """
         ...
 

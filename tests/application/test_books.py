@@ -14,7 +14,7 @@ from hexgate.application.books import Account, Books
 from hexgate.application.stream import Ending
 from hexgate.domain.answer import Chunk, Completion, RouteChanged, TextDelta, UsageUpdate
 from hexgate.domain.attempts import Attempt
-from hexgate.domain.call import CacheMode, FallbackMode, Hop
+from hexgate.domain.call import CacheMode, ChatCall, FallbackMode, Hop
 from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import (
     AllTargetsFailed,
@@ -29,9 +29,9 @@ from hexgate.domain.errors import (
 from hexgate.domain.ledger import CallState
 from hexgate.domain.price import Cost, Price, Rates
 from hexgate.domain.usage import Usage
-from tests.contracts.ledger import newest
 from tests.application.desk import Desk, read
 from tests.application.paths import along, rule
+from tests.contracts.ledger import newest
 from tests.fakes import FakeClock, FakeProvider, RecordingObserver, Script
 
 LATE = TimedOut("silence")
@@ -82,7 +82,7 @@ class SlowCache:
 
 async def account_of(
     *path: Hop, done: tuple[Attempt, ...] = (), clock: FakeClock | None = None
-) -> Account:
+) -> Account[ChatCall]:
     """An open account of a call of ten tokens along this path, which tried so much."""
     clock = clock or FakeClock()
     call = along(path, started=clock.monotonic())
@@ -108,7 +108,9 @@ async def test_two_that_may_run_side_by_side_are_held_for_together(
     for hedge_after_s, held in ((0.0, alone), (2.0, beside)):
         ledger = MemoryLedger()
         books = Books(ledger, FakeClock(), RecordingObserver())
-        await books.open(along(path, hedge_after_s=hedge_after_s), streamed=False)
+        # What is likely is not what is held.
+        call = along(path, input_tokens=3, hedge_after_s=hedge_after_s)
+        await books.open(call, streamed=False)
         (entry,) = await newest(ledger, "acme", 10)
         assert entry.intent.hold_nanos == held
 

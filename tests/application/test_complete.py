@@ -51,8 +51,9 @@ async def test_the_hold_is_the_worst_case_and_stands_before_the_provider_is_call
     await desk.leaf.entered.wait()
     entry = await desk.entry()
     assert entry.state is CallState.PENDING
-    # 7 tokens in (3 for the text, 4 for the message), 50 out at the most: the model's own limit.
-    assert entry.intent.hold_nanos == 7 * 1_000 + 50 * 2_000
+    # At the most 27 tokens in (11 for as many bytes of text, 16 for the message), and 50 out: the
+    # model's own limit.
+    assert entry.intent.hold_nanos == 27 * 1_000 + 50 * 2_000
     gate.set()
     await task
 
@@ -148,7 +149,7 @@ async def test_the_configured_model_serves_a_request_that_names_none() -> None:
     [
         ({"model": "nobody/x"}, UnknownModel),
         ({"model": ""}, InvalidRequest),
-        ({"max_cost_nanos": 106_999}, SpendLimitExceeded),
+        ({"max_cost_nanos": 126_999}, SpendLimitExceeded),
         ({"max_cost_nanos": 1, "model": "fake/free"}, PriceUnknown),
         ({"max_output_price": 2 * 10**9 - 1}, NoEligibleTarget),
         ({"max_input_price": 10**9 - 1}, NoEligibleTarget),
@@ -166,7 +167,7 @@ async def test_a_refused_request_reaches_neither_provider_nor_ledger(
 
 async def test_a_bound_that_just_fits_lets_the_call_pass() -> None:
     desk = Desk(FakeProvider())
-    assert await desk.complete(desk.request(max_cost_nanos=107_000, max_output_price=2 * 10**9))
+    assert await desk.complete(desk.request(max_cost_nanos=127_000, max_output_price=2 * 10**9))
 
 
 async def test_the_gateways_own_bound_holds_for_every_call() -> None:

@@ -141,12 +141,14 @@ async def test_embedded_media_count_too(part: Media, estimated: bool) -> None:
 
 async def test_holds_and_bounds_reckon_with_the_dearest_media() -> None:
     desk = Desk(FakeProvider())
-    sound = Media("audio/wav", Inline(b"x" * 300))  # a hundred tokens at 5,000 instead of 1,000
-    request = desk.embed_request(model="fake/listens", max_cost_nanos=503_000)
+    # Its bytes may be as many tokens, at 5,000 instead of 1,000; and eleven of text.
+    sound = Media("audio/wav", Inline(b"x" * 6_000))
+    dearest = 6_000 * 5_000 + 11 * 1_000
+    request = desk.embed_request(model="fake/listens", max_cost_nanos=dearest)
     request = replace(request, spec=replace(request.spec, inputs=((Text("Hello there"), sound),)))
     await desk.embed(request)
-    assert (await desk.entry()).intent.hold_nanos == 503_000
-    short = replace(request.options, max_cost_nanos=502_999)
+    assert (await desk.entry()).intent.hold_nanos == dearest
+    short = replace(request.options, max_cost_nanos=dearest - 1)
     with pytest.raises(SpendLimitExceeded):
         await desk.embed(replace(request, options=short))
 
@@ -181,8 +183,8 @@ async def test_holds_reckon_with_all_of_the_input_being_written_to_the_cache(
     marked = Message(Role.USER, (Text("", mark),))
     messages = (*request.spec.messages, marked)
     await desk.complete(replace(request, spec=replace(request.spec, messages=messages)))
-    # Two messages of four tokens each beside their three of text; and one token of output.
-    assert (await desk.entry()).intent.hold_nanos == 11 * rate + 2_000
+    # Two messages of 16 tokens each beside their eleven bytes; and one token of output.
+    assert (await desk.entry()).intent.hold_nanos == 43 * rate + 2_000
 
 
 async def test_holds_reckon_with_what_a_providers_own_options_may_ask_for() -> None:
@@ -190,4 +192,5 @@ async def test_holds_reckon_with_what_a_providers_own_options_may_ask_for() -> N
     request = desk.request(model="fake/remembers", params=SHORT)
     spec = replace(request.spec, provider_options={"fake": {"cache_control": {"ttl": "1h"}}})
     await desk.complete(replace(request, spec=spec))
-    assert (await desk.entry()).intent.hold_nanos == 7 * 3_000 + 2_000
+    # At the most 27 tokens in: 11 for as many bytes of text, 16 for the message.
+    assert (await desk.entry()).intent.hold_nanos == 27 * 3_000 + 2_000

@@ -51,11 +51,13 @@ def test_embeddings_are_hedged_like_answers() -> None:
         return house.prepare.embed(DESK.embed_request(model="a/1", **options))
 
     assert call().hedge_after_s == 5.0
-    skipped = call(hedge_after_s=1.0, max_cost_nanos=3_000)
+    # One may cost 11,000, a token for each byte; for two a single nano-USD is missing.
+    skipped = call(hedge_after_s=1.0, max_cost_nanos=21_999)
     assert (skipped.hedge_after_s, len(skipped.warnings)) == (0.0, 1)
 
 
-COST = 17_000  # of model 1: seven tokens in, ten out, a dollar a million
+# Of model 1: at the most 27 tokens in (11 bytes, 16 for the message), ten out; a dollar a million.
+COST = 37_000
 
 
 @pytest.mark.parametrize(

@@ -86,17 +86,18 @@ def test_what_is_too_dear_is_left_out() -> None:
     house = House({"g": group("a/9 b/2 c/unpriced c/3")}, defaults=Defaults(max_output_tokens=10))
     assert house.order("g", max_output_price=3 * 10**9) == "b/2 c/3"
     assert house.order("g", max_input_price=2 * 10**9) == "b/2"
-    dearest = 17 * 2000  # seven tokens in, ten out, two dollars a million
+    # At the most 27 tokens in (11 bytes, 16 for the message), ten out; two dollars a million.
+    dearest = 37 * 2000
     assert house.order("g", max_cost_nanos=dearest) == "b/2"
 
 
 def test_the_tighter_bound_counts_the_callers_or_the_gateways() -> None:
     two = {"g": group("a/9 b/2")}
-    house = House(two, defaults=Defaults(max_output_tokens=10, max_cost_nanos=17 * 2000))
+    house = House(two, defaults=Defaults(max_output_tokens=10, max_cost_nanos=37 * 2000))
     assert house.order("g") == "b/2"
-    assert house.order("g", max_cost_nanos=17 * 9000) == "b/2"
+    assert house.order("g", max_cost_nanos=37 * 9000) == "b/2"
     with pytest.raises(SpendLimitExceeded):
-        house.call("g", max_cost_nanos=17 * 2000 - 1)
+        house.call("g", max_cost_nanos=37 * 2000 - 1)
 
 
 def test_a_target_that_is_ruled_out_is_told_of_once_whatever_else_leads_there() -> None:

@@ -40,6 +40,15 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @contextmanager
 def serving(home: Path, *options: str, **variables: str) -> Iterator[Gateway]:
     """A gateway started in the folder `home`; ends by SIGTERM and must then exit with 0."""
+    with started(home, *options, **variables) as gateway:
+        yield gateway
+    code = gateway.process.returncode
+    assert code == 0, f"hexgate serve ended with {code} after SIGTERM:\n{_tail(home / 'stderr')}"
+
+
+@contextmanager
+def started(home: Path, *options: str, **variables: str) -> Iterator[Gateway]:
+    """The same, however it ends; ends it by SIGTERM where it has not yet."""
     command = [sys.executable, "-m", "hexgate", "serve", *options]
     command += ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
     # A bare environment and an empty folder: no provider key, .env or database of the developer.
@@ -61,11 +70,10 @@ def serving(home: Path, *options: str, **variables: str) -> Iterator[Gateway]:
         finally:
             process.terminate()
             try:
-                code = process.wait(STOP_S)
+                process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                code = process.wait()
-    assert code == 0, f"hexgate serve ended with {code} after SIGTERM:\n{_tail(home / 'stderr')}"
+                process.wait()
 
 
 def _ready(process: subprocess.Popen[str], errors: Path) -> tuple[str, str]:

@@ -172,7 +172,15 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 
 def test_every_command_of_the_readme_exists(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
-    for command in ("serve", "chat", "check-config", "check-providers", "simulate"):
+    for command in (
+        "serve",
+        "chat",
+        "usage",
+        "budgets",
+        "check-config",
+        "check-providers",
+        "simulate",
+    ):
         assert f"hexgate {command}" in readme
         assert hexgate(command, "--help", folder=tmp_path).returncode == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -81,6 +82,7 @@ async def test_whole_streamed_and_embedded_are_a_line_each_without_their_secrets
         inputs = [embedding.EmbedInput(parts=[part])]
         asked = embedding.EmbedRequest(model=ECHO, inputs=inputs)
         vectors = await EmbeddingServiceStub(channel).Embed(asked, timeout=TIMEOUT_S)
+    assert "interactions" not in [thread.name for thread in threading.enumerate()]
     one, two, three = lines(path)
     assert [line["call_id"] for line in (one, two, three)] == [
         answer.response_id,

@@ -13,12 +13,23 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import Message
 
 from hexgate.entrypoints.config.load import load
-from hexgate.v1 import admin_service_pb2, completion_service_pb2, embedding_service_pb2
+from hexgate.v1 import (
+    admin_service_pb2,
+    completion_service_pb2,
+    embedding_service_pb2,
+    usage_service_pb2,
+)
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/configuration.md", "docs/resilience.md", "docs/interactions.md")
+PAGES = (
+    "README.md",
+    "docs/configuration.md",
+    "docs/resilience.md",
+    "docs/interactions.md",
+    "docs/ledger.md",
+)
 ADDRESSES = {
-    "localhost:50051": (completion_service_pb2, embedding_service_pb2),
+    "localhost:50051": (completion_service_pb2, embedding_service_pb2, usage_service_pb2),
     "localhost:50052": (admin_service_pb2,),
 }
 KEYS = ("OPENAI_API_KEY", "OPENAI_API_KEYS", "ANTHROPIC_API_KEY", "OPENAI_KEY_A", "OPENAI_KEY_B")

@@ -44,8 +44,11 @@ func run() error {
 	embedded := func(ctx context.Context, _ pb.CompletionServiceClient) error {
 		return embed(ctx, pb.NewEmbeddingServiceClient(conn))
 	}
+	spent := func(ctx context.Context, client pb.CompletionServiceClient) error {
+		return usage(ctx, client, pb.NewUsageServiceClient(conn))
+	}
 	for _, step := range []func(context.Context, pb.CompletionServiceClient) error{
-		unary, stream, tools, embedded, failures, cancelled,
+		unary, stream, tools, embedded, spent, failures, cancelled,
 	} {
 		if err := step(ctx, client); err != nil {
 			return err
@@ -155,6 +158,27 @@ func embed(ctx context.Context, client pb.EmbeddingServiceClient) error {
 		return fmt.Errorf("embed: %d vectors for %d inputs", len(vectors), len(request.Inputs))
 	}
 	fmt.Printf("embed: %d vectors of %d numbers\n", len(vectors), len(vectors[0].GetValues()))
+	return nil
+}
+
+func usage(ctx context.Context, client pb.CompletionServiceClient, reports pb.UsageServiceClient) error {
+	session := "example-go"
+	_, err := client.Complete(ctx, &pb.CompleteRequest{
+		Spec:    ask("sim/sim-echo", "Hello, ledger!"),
+		Options: &pb.CallOptions{Attribution: &pb.Attribution{SessionId: session}},
+	})
+	if err != nil {
+		return fmt.Errorf("usage: %w", hexgate.Explain(err))
+	}
+	report, err := reports.SummarizeUsage(ctx, &pb.SummarizeUsageRequest{Filter: &pb.UsageFilter{SessionId: session}})
+	if err != nil {
+		return fmt.Errorf("usage: %w", hexgate.Explain(err))
+	}
+	cost := report.GetSummaries()[0].GetCost().GetTotalNanos()
+	if cost == 0 {
+		return fmt.Errorf("usage: the session cost nothing: %v", report)
+	}
+	fmt.Printf("usage: the session cost %d billionths of a dollar\n", cost)
 	return nil
 }
 

@@ -16,6 +16,7 @@ import { EmbedPurpose } from "./gen/hexgate/v1/embedding_service_pb.js";
 
 type Completions = Hexgate["completions"];
 type Embeddings = Hexgate["embeddings"];
+type Usage = Hexgate["usage"];
 
 const part = (text: string) => ({ kind: { case: "text" as const, value: { text } } });
 const ask = (model: string, question: string) => ({
@@ -91,6 +92,15 @@ async function embed(client: Embeddings): Promise<void> {
   console.log(`embed: ${lengths.length} vectors of ${lengths[0]} numbers`);
 }
 
+async function usage(client: Completions, reports: Usage): Promise<void> {
+  const sessionId = "example-typescript";
+  await client.complete({ spec: ask("sim/sim-echo", "Hello, ledger!"), options: { attribution: { sessionId } } });
+  const { summaries } = await reports.summarizeUsage({ filter: { sessionId } });
+  const cost = summaries[0]?.cost?.totalNanos ?? 0n;
+  check(cost > 0n, "usage: the session cost nothing");
+  console.log(`usage: the session cost ${cost} billionths of a dollar`);
+}
+
 async function errors(client: Completions): Promise<void> {
   const unknown = await problem(client.complete({ spec: ask("sim/no-such-model", "Hello") }));
   check(
@@ -157,6 +167,7 @@ try {
     await step(hexgate.completions);
   }
   await embed(hexgate.embeddings);
+  await usage(hexgate.completions, hexgate.usage);
   for (const step of [errors, cancelled]) {
     await step(hexgate.completions);
   }

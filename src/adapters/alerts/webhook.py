@@ -16,7 +16,8 @@ SIGNATURE = "X-Hexgate-Signature"
 
 
 class Webhook:
-    """A Herald. Posts JSON, and has arrived when that is answered with 2xx within `timeout_s`.
+    """A Herald. Posts JSON, and has arrived when that is answered with 2xx within `timeout_s`, at
+    most TRY_S.
 
     With a secret, SIGNATURE is `sha256=` and the HMAC-SHA256 of the body in hexadecimal. The header
     Idempotency-Key is the same for each try of one alert. Redirects are not followed.
@@ -35,6 +36,7 @@ class Webhook:
         body = content(alert)
         headers = {
             "Content-Type": "application/json",
+            "User-Agent": "hexgate",
             "Idempotency-Key": hashlib.sha256(
                 f"{alert.account}\n{alert.threshold_nanos}".encode()
             ).hexdigest(),

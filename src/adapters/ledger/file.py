@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -58,7 +59,35 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     return db
 
 
+def check(path: Path) -> None:
+    """Make sure of a ledger of the newest schema, and write nothing. Raises StoreUnavailable."""
+    if not path.is_file():
+        raise unusable(path, "is not there; a gateway makes it, at ledger.path")
+    try:
+        url = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(url, uri=True)) as db:
+            version = _version(db, path)
+    except sqlite3.Error as error:
+        raise unusable(path, f"cannot be read: {error}") from error
+    if version < len(STEPS):
+        raise unusable(
+            path,
+            f"was written by an older version (schema {version}, this one knows {len(STEPS)}); "
+            "start the gateway once, which leads it to the newest",
+        )
+
+
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    version = _version(db, path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+    upgrade(db, version, APPLICATION_ID)
+
+
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    """The version of its schema, 0 where there is none yet. Raises StoreUnavailable."""
+    version: int
     version, application, tables = (
         db.execute(sql).fetchone()[0]
         for sql in (
@@ -75,10 +104,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             f"was written by a newer version (schema {version}, this one knows {len(STEPS)}); "
             "upgrade, or give the ledger another file",
         )
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-    upgrade(db, version, APPLICATION_ID)
+    return version
 
 
 def unusable(path: Path, why: str) -> StoreUnavailable:

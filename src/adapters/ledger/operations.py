@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from hexgate.adapters.ledger import rows
-from hexgate.adapters.ledger.sheet import Sheet
+from hexgate.adapters.ledger.totals import Pending, Totals
 from hexgate.domain.attribution import LABEL
 from hexgate.domain.budget import Alert, Budget, Charge, window_end
 from hexgate.domain.errors import BudgetExceeded, StoreUnavailable
@@ -47,7 +48,7 @@ _NO_VALUE = (OverflowError, UnicodeEncodeError, sqlite3.DataError)
 class Beginning(NamedTuple):
     """An intent, and what it asks of accounts."""
 
-    sheet: Sheet
+    totals: Totals
     intent: Intent
     charges: Sequence[Charge]
 
@@ -55,14 +56,14 @@ class Beginning(NamedTuple):
 class Settling(NamedTuple):
     """An outcome."""
 
-    sheet: Sheet
+    totals: Totals
     settlement: Settlement
 
 
 class Extending(NamedTuple):
     """A hold that is to be as large as this."""
 
-    sheet: Sheet
+    totals: Totals
     call_id: str
     hold_nanos: int
 
@@ -70,58 +71,61 @@ class Extending(NamedTuple):
 class Dated(NamedTuple):
     """A moment, in seconds since the epoch."""
 
-    sheet: Sheet
+    totals: Totals
     at: float
 
 
 class Adopting(NamedTuple):
     """Budgets, and the moment whose windows count."""
 
-    sheet: Sheet
+    totals: Totals
     budgets: Sequence[Budget]
     now: float
 
 
 def begin(db: sqlite3.Connection, op: Beginning) -> None:
     """Raises BudgetExceeded; what was begun before is left as it is."""
-    sheet, intent, charges = op
+    (totals, intent, charges), sheet = op, op.totals.sheet
     try:
         sheet.admit(charges, intent.hold_nanos)
     except BudgetExceeded:
         if db.execute(_ONE, (intent.call_id,)).fetchone():
             return
         raise
-    names = rows.names_text(charge.account for charge in charges)
+    names = tuple(charge.account for charge in charges)
     try:
-        new = db.execute(_BEGIN, (*rows.intent_row(intent), names)).rowcount
+        new = db.execute(_BEGIN, (*rows.intent_row(intent), rows.names_text(names))).rowcount
     except _NO_VALUE as error:
         raise _unfit(error) from error
     if new:
         sheet.hold(charges, intent.hold_nanos)
+        totals.pending[intent.call_id] = Pending(intent, names)
 
 
 def settle(db: sqlite3.Connection, op: Settling) -> bool | None:
     """True for the first, False for a later one, None for a call that was never begun."""
-    row = db.execute(_ONE, (op.settlement.call_id,)).fetchone()
-    if row is None:
-        return None
-    if row[-1] != CallState.PENDING.value:
-        return False
-    _settle(db, op.sheet, row, op.settlement)
+    call_id = op.settlement.call_id
+    pending = _pending(db, op.totals, call_id)
+    if pending is None:
+        return False if db.execute(_ONE, (call_id,)).fetchone() else None
+    _settle(db, op.totals, pending, op.settlement)
     return True
 
 
 def extend(db: sqlite3.Connection, op: Extending) -> None:
     """Raises BudgetExceeded, and KeyError for a call that is not pending."""
-    row = db.execute(_ONE, (op.call_id,)).fetchone()
-    if row is None or row[-1] != CallState.PENDING.value:
-        raise KeyError(op.call_id)
-    if op.hold_nanos > _MOST:
+    totals, call_id, hold = op
+    pending = _pending(db, totals, call_id)
+    if pending is None:
+        raise KeyError(call_id)
+    if hold > _MOST:
         raise _unfit(OverflowError())
-    more = op.hold_nanos - rows.intent_of(row).hold_nanos
+    more = hold - pending.intent.hold_nanos
     if more > 0:
-        op.sheet.extend(rows.names_of(row[-2]), more)
-        db.execute(_HOLD, (op.hold_nanos, op.call_id))
+        totals.sheet.extend(pending.accounts, more)
+        db.execute(_HOLD, (hold, call_id))
+        longer = replace(pending.intent, hold_nanos=hold)
+        totals.pending[call_id] = Pending(longer, pending.accounts)
 
 
 def get(db: sqlite3.Connection, call_id: str) -> tuple[Any, ...] | None:
@@ -132,18 +136,12 @@ def get(db: sqlite3.Connection, call_id: str) -> tuple[Any, ...] | None:
 
 def sweep(db: sqlite3.Connection, op: Dated) -> int:
     """Settle a group of those that expired."""
-    lost = db.execute(_EXPIRED, (op.at, GROUP)).fetchall()
-    for row in lost:
-        _settle(db, op.sheet, row, expired(rows.intent_of(row), op.at))
-    return len(lost)
+    return _charge(db, op, op.at)
 
 
 def recover(db: sqlite3.Connection, op: Dated) -> int:
     """Settle a group of those that are pending, expired or not."""
-    lost = db.execute(_EXPIRED, (float("inf"), GROUP)).fetchall()
-    for row in lost:
-        _settle(db, op.sheet, row, expired(rows.intent_of(row), op.at))
-    return len(lost)
+    return _charge(db, op, float("inf"))
 
 
 def prune(db: sqlite3.Connection, op: Dated) -> int:
@@ -160,7 +158,7 @@ def prune(db: sqlite3.Connection, op: Dated) -> int:
             ends_at = window_end(name.split("|", 2)[1])
             if ends_at is not None and ends_at <= before:
                 db.execute("DELETE FROM accounts WHERE account = ?", (name,))
-                op.sheet.remove(name)
+                op.totals.sheet.remove(name)
     return removed
 
 
@@ -188,7 +186,7 @@ def adopt(db: sqlite3.Connection, op: Adopting) -> None:
             given = (scope.dimension, day_of(first))
         for value, spent in db.execute(sql, given).fetchall():
             if not scope.dimension or (value and scope.value in ("", value)):
-                op.sheet.adopt(budget.on(scope.of(value or ""), op.now), spent, op.now)
+                op.totals.sheet.adopt(budget.on(scope.of(value or ""), op.now), spent, op.now)
 
 
 def claim(db: sqlite3.Connection, op: tuple[float, float, int]) -> list[tuple[Any, ...]]:
@@ -216,14 +214,36 @@ def label_path(key: str) -> str:
     return f'$."{key}"'
 
 
+def _charge(db: sqlite3.Connection, op: Dated, expired_at: float) -> int:
+    lost = db.execute(_EXPIRED, (expired_at, GROUP)).fetchall()
+    for row in lost:
+        pending = _of(row)
+        _settle(db, op.totals, pending, expired(pending.intent, op.at))
+    return len(lost)
+
+
+def _pending(db: sqlite3.Connection, totals: Totals, call_id: str) -> Pending | None:
+    """What is known of a call that is pending; read only where another process began it."""
+    known = totals.pending.get(call_id)
+    if known is not None:
+        return known
+    row = db.execute(_ONE, (call_id,)).fetchone()
+    return None if row is None or row[-1] != CallState.PENDING.value else _of(row)
+
+
+def _of(row: tuple[Any, ...]) -> Pending:
+    return Pending(rows.intent_of(row), rows.names_of(row[-2]))
+
+
 def _settle(
-    db: sqlite3.Connection, sheet: Sheet, row: tuple[Any, ...], settlement: Settlement
+    db: sqlite3.Connection, totals: Totals, pending: Pending, settlement: Settlement
 ) -> None:
     try:
         db.execute(_SETTLE, (*rows.outcome_row(settlement), settlement.call_id))
     except _NO_VALUE as error:
         raise _unfit(error) from error
-    sheet.settle(rows.names_of(row[-2]), rows.intent_of(row), settlement)
+    totals.pending.pop(settlement.call_id, None)
+    totals.sheet.settle(pending.accounts, pending.intent, settlement)
 
 
 def _unfit(error: Exception) -> StoreUnavailable:

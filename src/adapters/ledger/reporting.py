@@ -38,7 +38,8 @@ class Words:
 
     `label` reads one label out of the column `labels`: text, empty where there is none; its one
     parameter is what `label_key` makes of the key. `day` and `hour` are those of `started_at`.
-    `members` is a table `each` with a column `value`: the names in the column `accounts`.
+    `members` is a table `each` with a column `value`: the names in the column `accounts`. `window`
+    is the name of the window in the column `account`.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Words:
     flag: str = "({})"  # a truth value as a number
     whole: str = "{}"  # a sum as an integer
     plain: str = ""  # the collation by which text sorts as in Python
+    window: str = "split_part(account, '|', 2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Reporting:
 
     def __init__(self, words: Words, labels: Sequence[str] = ()) -> None:
         self._words = words
-        self._adds = ("1", *map(words.flag.format, _FLAGS), *_TOKENS, *_MONEY)
+        self._adds = adds(words)
         self._summed = frozenset((*SUMMED, *(f"{LABEL}{key}" for key in labels)))
 
     def summarize(
@@ -194,6 +196,11 @@ class Reporting:
             return query.labels.get(dimension.removeprefix(LABEL), "")
         value: str = getattr(query, FIELDS[dimension]) if dimension else ""
         return value
+
+
+def adds(words: Words) -> tuple[str, ...]:
+    """What a row of a call that has ended adds to each of SUMS."""
+    return ("1", *map(words.flag.format, _FLAGS), *_TOKENS, *_MONEY)
 
 
 def _named(by: tuple[str, ...]) -> str:

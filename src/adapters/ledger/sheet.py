@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import add
 from typing import NamedTuple
 
 from hexgate.domain import attribution
@@ -98,7 +99,7 @@ class Sheet:
         self._accounts: dict[str, Account] = {}
         self._day = (0.0, "")  # when the last one used begins, and its name
         self.dirty: dict[str, Account] = {}
-        self.sums: dict[SumKey, list[int]] = {}
+        self.sums: dict[SumKey, tuple[int, ...]] = {}
         self.alerts: list[Alert] = []
 
     def admit(self, charges: Sequence[Charge], hold_nanos: int) -> None:
@@ -207,11 +208,7 @@ class Sheet:
                 dimension, day, value, settlement.provider, settlement.model, intent.tenant
             )
             sums = self.sums.get(key)
-            if sums is None:
-                self.sums[key] = list(amounts)
-            else:
-                for place, amount in enumerate(amounts):
-                    sums[place] += amount
+            self.sums[key] = amounts if sums is None else tuple(map(add, sums, amounts))
 
     def _day_of(self, at: float) -> str:
         begins, name = self._day

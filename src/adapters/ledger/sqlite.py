@@ -10,41 +10,32 @@ from pathlib import Path
 
 from hexgate.adapters.ledger import file, rows
 from hexgate.adapters.ledger import operations as ops
-from hexgate.adapters.ledger.auditing import audit
 from hexgate.adapters.ledger.reader import Reader
-from hexgate.adapters.ledger.reporting import Extent, Reporting, Words
-from hexgate.adapters.ledger.sheet import Sheet, totals
-from hexgate.adapters.ledger.totals import Totals, account_of
+from hexgate.adapters.ledger.reading import Reading
+from hexgate.adapters.ledger.reporting import Words
+from hexgate.adapters.ledger.totals import Totals
 from hexgate.adapters.ledger.writer import Writer
-from hexgate.domain.audit import Finding
-from hexgate.domain.budget import Alert, Balance, Budget, Charge
+from hexgate.domain.budget import Alert, Budget, Charge
 from hexgate.domain.ledger import Entry, Intent, Settlement
-from hexgate.domain.report import Group, Query
 
 # A commit costs as much as ten operations or more, and on a busy machine every caller pays for it:
 # measured at saturation, calls end sooner with groups at this distance than at none.
-GAP_S = 0.004
+GAP_S = 0.002
 WORDS = Words(
     label="coalesce(json_extract(nullif(labels, ''), ?), '')",
     label_key=ops.label_path,
     day="strftime('%Y-%m-%d', started_at, 'unixepoch')",
     hour="strftime('%Y-%m-%dT%H', started_at, 'unixepoch')",
     members="json_each(nullif(accounts, '')) AS each",
-)
-_EXTENT = (
-    "SELECT coalesce((SELECT value FROM facts WHERE name = 'oldest'), 0), "
-    "coalesce((SELECT max(started_at) FROM calls WHERE tenant = ?), 0)"
-)
-_BALANCES = (
-    "SELECT account, limit_nanos, alerts, spent_nanos, held_nanos, opening_nanos FROM accounts "
-    "WHERE account >= ? AND account < ? AND account > ? ORDER BY account LIMIT ?"
+    window="substr(account, instr(account, '|') + 1, "
+    "instr(substr(account, instr(account, '|') + 1), '|') - 1)",
 )
 _UNCLAIMED = "SELECT 1 FROM alerts WHERE claimed_until <= ? LIMIT 1"
 
 
-class SqliteLedger:
-    """Ledger, Reports, Accounts and Alerts: see the ports. Made by `open_sqlite`; whoever opens it
-    closes it.
+class SqliteLedger(Reading):
+    """Ledger, Reports, Accounts, Alerts and Audit: see the ports. Made by `open_sqlite`; whoever
+    opens it closes it.
 
     Losing power loses nothing that was acknowledged (WAL, synchronous=FULL), as far as the disk
     keeps its word. Every use after closing raises StoreUnavailable. It belongs to the event loop
@@ -55,14 +46,14 @@ class SqliteLedger:
         self,
         writer: Writer,
         reader: Reader,
-        sheet: Sheet,
-        reporting: Reporting,
+        totaled: Totals,
         unlock: Callable[[], None],
+        labels: Sequence[str] = (),
     ) -> None:
+        super().__init__(reader, WORDS, labels)
         self._writer = writer
         self._reader = reader
-        self._sheet = sheet
-        self._reporting = reporting
+        self._totals = totaled
         self._unlock = unlock
 
     @property
@@ -87,15 +78,15 @@ class SqliteLedger:
 
     async def begin(self, intent: Intent, charges: Sequence[Charge] = ()) -> None:
         """See Ledger."""
-        await self._writer.submit(ops.begin, ops.Beginning(self._sheet, intent, charges))
+        await self._writer.submit(ops.begin, ops.Beginning(self._totals, intent, charges))
 
     async def extend(self, call_id: str, hold_nanos: int) -> None:
         """See Ledger."""
-        await self._writer.submit(ops.extend, ops.Extending(self._sheet, call_id, hold_nanos))
+        await self._writer.submit(ops.extend, ops.Extending(self._totals, call_id, hold_nanos))
 
     async def settle(self, settlement: Settlement) -> bool:
         """See Ledger."""
-        op = ops.Settling(self._sheet, settlement)
+        op = ops.Settling(self._totals, settlement)
         first = await self._writer.submit(ops.settle, op, owed=True)
         if first is None:
             raise KeyError(settlement.call_id)
@@ -122,32 +113,9 @@ class SqliteLedger:
         """See Ledger."""
         return await self._repeated(ops.prune, before)
 
-    async def summarize(
-        self, query: Query, by: tuple[str, ...], after: tuple[str, ...] | None, limit: int
-    ) -> tuple[Group, ...]:
-        """See Reports."""
-        has = await self._extent(query)
-        found = await self._reader.rows(*self._reporting.summarize(query, by, after, limit, has))
-        width = len(by)
-        return tuple(Group(row[:width], totals([one or 0 for one in row[width:]])) for row in found)
-
-    async def records(
-        self, query: Query, before: tuple[float, str] | None, limit: int
-    ) -> tuple[Entry, ...]:
-        """See Reports."""
-        has = await self._extent(query)
-        found = await self._reader.rows(*self._reporting.records(query, before, limit, has))
-        return tuple(map(rows.entry_of, found))
-
     async def adopt(self, budgets: Sequence[Budget], now: float) -> None:
         """See Accounts."""
-        await self._writer.submit(ops.adopt, ops.Adopting(self._sheet, budgets, now), slow=True)
-
-    async def balances(self, prefix: str, after: str, limit: int) -> tuple[Balance, ...]:
-        """See Accounts."""
-        beyond = f"{prefix}\U0010ffff"
-        found = await self._reader.rows(_BALANCES, (prefix, beyond, after, limit))
-        return tuple(account_of(row[1:]).balance(row[0]) for row in found)
+        await self._writer.submit(ops.adopt, ops.Adopting(self._totals, budgets, now), slow=True)
 
     async def claim(self, now: float, until: float, limit: int) -> tuple[Alert, ...]:
         """See Alerts. Nothing is written where there is nothing to claim."""
@@ -170,10 +138,6 @@ class SqliteLedger:
         """See Alerts."""
         await self._writer.submit(ops.delivered, alert)
 
-    async def audit(self) -> tuple[Finding, ...]:
-        """See Audit."""
-        return await audit(self._reader.at_once, WORDS)
-
     def close(self) -> None:
         """Write what is queued and let go of the file. Blocks; a second time does nothing.
 
@@ -192,14 +156,10 @@ class SqliteLedger:
         """Group by group, so that calls need not wait for all of a backlog."""
         done = 0
         while True:
-            group = await self._writer.submit(do, ops.Dated(self._sheet, at), slow=True)
+            group = await self._writer.submit(do, ops.Dated(self._totals, at), slow=True)
             done += group
             if group < ops.GROUP:
                 return done
-
-    async def _extent(self, query: Query) -> Extent:
-        ((oldest, newest),) = await self._reader.rows(_EXTENT, (query.tenant,))
-        return Extent(oldest, newest)
 
 
 def open_sqlite(
@@ -231,4 +191,13 @@ def open_sqlite(
             total=totaled,
         )
         undo.pop_all()
-    return SqliteLedger(writer, reader, totaled.sheet, Reporting(WORDS, labels), unlock)
+    return SqliteLedger(writer, reader, totaled, unlock, labels)
+
+
+def read_sqlite(path: Path, *, labels: Sequence[str] = ()) -> Reading:
+    """Open a ledger for reading alone, also beside the process that writes to it.
+
+    Raises StoreUnavailable, with what to do, when it is not there, or has another schema.
+    """
+    file.check(path)
+    return Reading(Reader(path, "ledger"), WORDS, labels)

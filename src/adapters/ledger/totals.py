@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from hexgate.adapters.ledger.sheet import SUMS, Account, Sheet
+from hexgate.domain.ledger import Intent
 
 _COLUMNS = "limit_nanos, alerts, spent_nanos, held_nanos, opening_nanos"
 _LOAD = f"SELECT {_COLUMNS} FROM accounts WHERE account = ?"  # noqa: S608 # constants
@@ -25,12 +27,23 @@ _encode = msgspec.json.Encoder().encode
 _amounts = msgspec.json.Decoder(tuple[int, ...]).decode
 
 
+class Pending(NamedTuple):
+    """A call that is begun and not settled, and the accounts that it is held on."""
+
+    intent: Intent
+    accounts: tuple[str, ...]
+
+
 class Totals:
-    """The sheet of one connection, and how it is written. See Sum."""
+    """The sheet of one connection, and how it is written. See Sum.
+
+    `pending` are the calls that this process has begun, so that settling need not read them again.
+    """
 
     def __init__(self, db: sqlite3.Connection, labels: Iterable[str]) -> None:
         self._db = db
         self.sheet = Sheet(self._load, labels)
+        self.pending: dict[str, Pending] = {}
 
     def write(self, db: sqlite3.Connection) -> None:
         """See Sum."""
@@ -58,6 +71,7 @@ class Totals:
     def forget(self) -> None:
         """See Sum."""
         self.sheet.forget()
+        self.pending.clear()
 
     def _load(self, name: str) -> Account | None:
         row = self._db.execute(_LOAD, (name,)).fetchone()

@@ -64,16 +64,22 @@ class Redaction:
         levels: list[_View] = []
         for _ in range(_LEVELS + 1):
             levels.append(view)
-            for shape in self._shapes:
-                for match in shape.pattern.finditer(view.text):
-                    span = shape.check(match)
-                    if span is not None and span[0] < span[1]:
-                        for level in reversed(levels):
-                            span = level.before(span)
-                        yield (*span, shape.mark)
+            for shape, span in self._within(view.text):
+                for level in reversed(levels):
+                    span = level.before(span)
+                yield (*span, shape.mark)
             if "\\" not in view.text:
                 return
             view = _unescaped(view.text)
+
+    def _within(self, text: str) -> Iterator[tuple[Shape, Span]]:
+        lowered = text.lower()
+        for shape in self._shapes:
+            if shape.needle in lowered:
+                for match in shape.pattern.finditer(text):
+                    span = shape.check(match)
+                    if span is not None and span[0] < span[1]:
+                        yield shape, span
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,14 @@ def _value(found: re.Match[str]) -> Span:
 class Shape:
     """What is looked for, and the name of the mark in its place.
 
-    `check` tells which part of a match it is, None where it is none after all.
+    `check` tells which part of a match it is, None where it is none after all. Without `needle`, in
+    lower case, there is no match: most texts have none of them, which is seen at once.
     """
 
     name: str
     pattern: re.Pattern[str]
     check: Check = _whole
+    needle: str = ""
 
     @property
     def mark(self) -> str:
@@ -85,20 +87,25 @@ def _iban(found: re.Match[str]) -> Span | None:
     return None if stop is None else (start, stop)
 
 
-def _shape(name: str, pattern: str, check: Check = _whole, flags: int = 0) -> Shape:
-    return Shape(name, re.compile(pattern, flags | re.ASCII), check)
+def _shape(
+    name: str, needle: str, pattern: str, check: Check = _whole, flags: int = re.ASCII
+) -> Shape:
+    return Shape(name, re.compile(pattern, flags), check, needle)
 
 
-def _key(prefix: str, rest: str, name: str = "api key") -> Shape:
-    """A key that begins with `prefix`, which stands first: so the text is searched fast."""
-    return _shape(name, rf"{prefix}(?<![A-Za-z0-9]{prefix}){rest}")
+def _key(needle: str, rest: str, prefix: str = "", name: str = "api key") -> Shape:
+    """A key that begins with `prefix`, and not within a word."""
+    prefix = prefix or needle
+    return _shape(name, needle.lower(), rf"{prefix}(?<![A-Za-z0-9]{prefix}){rest}")
 
 
 _IS = r"[\"']?\s{0,8}[:=]\s{0,8}[\"']?"
+_ANY_CASE = re.ASCII | re.IGNORECASE
 
 SHAPES: tuple[Shape, ...] = (
     # An end that was cut off is no reason to show the beginning.
     _shape(
+        "private key",
         "private key",
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)"
         r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
@@ -109,29 +116,37 @@ SHAPES: tuple[Shape, ...] = (
     _key("AIza", r"[A-Za-z0-9_-]{30,}"),  # Google
     _key("AKIA", r"[A-Z0-9]{12,}"),  # AWS
     _key("ASIA", r"[A-Z0-9]{12,}"),
-    _key("gh[opusr]_", r"[A-Za-z0-9]{20,}"),  # GitHub
+    _key("gh", r"[A-Za-z0-9]{20,}", "gh[opusr]_"),  # GitHub
     _key("github_pat_", r"[A-Za-z0-9_]{20,}"),
-    _key("xox[a-z]-", r"[A-Za-z0-9-]{10,}"),  # Slack
+    _key("xox", r"[A-Za-z0-9-]{10,}", "xox[a-z]-"),  # Slack
     _key("xapp-", r"[A-Za-z0-9-]{10,}"),
     # As JSON begins in base64, with or without the other parts.
-    _key("eyJ", r"[A-Za-z0-9_-]{12,}+(?:\.[A-Za-z0-9_-]*+){0,4}", "jwt"),
-    _shape("api key", rf"api-key{_IS}([^\s\"',;]{{8,}}+)", _value, re.IGNORECASE),  # in headers
+    _key("eyJ", r"[A-Za-z0-9_-]{12,}+(?:\.[A-Za-z0-9_-]*+){0,4}", name="jwt"),
+    _shape("api key", "api-key", rf"api-key{_IS}([^\s\"',;]{{8,}}+)", _value, _ANY_CASE),
     _shape(
         "bearer token",
+        "authorization",
         rf"authorization{_IS}(?:bearer|basic|token)\s{{1,8}}([^\s\"',;]++)",
         _value,
-        re.IGNORECASE,
+        _ANY_CASE,
     ),
-    _shape("bearer token", r"\bbearer\s{1,8}([\w.~+/=-]{20,})", _value, re.IGNORECASE),
-    _shape("password", r"://[^\s/?#@:\"'<>]{0,256}+:([^\s/?#@\"'<>]{1,256}+)@", _value),  # in URLs
-    Shape("email", re.compile(r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}"), _address),
+    _shape("bearer token", "bearer", r"\bbearer\s{1,8}([\w.~+/=-]{20,})", _value, _ANY_CASE),
+    _shape(  # within a URL
+        "password",
+        "://",
+        r"://[^\s/?#@:\"'<>]{0,256}+:([^\s/?#@\"'<>]{1,256}+)@",
+        _value,
+    ),
+    _shape("email", "@", r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}", _address, re.UNICODE),
     # Those that may begin within one that turned out to be none look ahead, past their beginning.
     _shape(
         "iban",
+        "",
         r"\d\d(?<=[A-Za-z]{2}\d\d)(?<![A-Za-z0-9][A-Za-z]{2}\d\d)(?=((?: ?[A-Za-z0-9]){11,30}+))",
         _iban,
     ),
-    _shape("card", r"[2-6](?<!\d[2-6])(?=((?:[ -]?\d){12,18}+))", _card),
-    _shape("phone", r"\+(?<![\w+]\+)[1-9](?:[ ().\-/]{0,2}\d){7,14}(?!\d)"),  # with its country
+    _shape("card", "", r"[2-6](?<!\d[2-6])(?=((?:[ -]?\d){12,18}+))", _card),
+    # In international form.
+    _shape("phone", "+", r"\+(?<![\w+]\+)[1-9](?:[ ().\-/]{0,2}\d){7,14}(?!\d)"),
 )
 """What is looked for in every text."""

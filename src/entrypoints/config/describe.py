@@ -9,6 +9,7 @@ from hexgate.entrypoints.config.secrets import SECRETS
 from hexgate.entrypoints.interactions import Interactions
 from hexgate.entrypoints.kinds import AnyProvider, Limits, Simulator
 from hexgate.entrypoints.settings import Settings
+from hexgate.entrypoints.spending import DOWNGRADE_AT
 
 _SHOWN = (
     *("organization", "api_version", "region", "profile", "project", "location"),
@@ -29,7 +30,11 @@ def describe(settings: Settings) -> list[str]:
 
 def _server(settings: Settings) -> Iterator[str]:
     server = settings.server
-    yield f"server: public services on {server.listen}, admin services on {server.admin_listen}"
+    metrics = f", metrics on {server.metrics_listen}" if server.metrics_listen else ""
+    yield (
+        f"server: public services on {server.listen}, admin services on {server.admin_listen}"
+        + metrics
+    )
     yield (
         f"server: at most {server.max_calls} calls at a time, {server.max_request_bytes} bytes and "
         f"{server.max_deadline_s:g} s each ({server.deadline_s:g} s where the caller sets no "
@@ -104,6 +109,7 @@ def _others(settings: Settings) -> Iterator[str]:
         + (f", also from {', '.join(fetch.allow_networks)}" if fetch.allow_networks else "")
     )
     yield from _ledger(settings)
+    yield from _budgets(settings)
     bound = settings.spend.max_cost_per_request_usd
     yield "spend: " + ("no bound" if bound is None else f"at most {bound:f} USD") + " per request"
     yield f"log: {settings.log.level}, {'JSON lines' if settings.log.as_json else 'text'}"
@@ -130,16 +136,24 @@ def _ledger(settings: Settings) -> Iterator[str]:
         + (", rows are kept for ever" if kept is None else f", rows are kept for {kept} days")
         + (f", daily sums by label {', '.join(ledger.labels)}" if ledger.labels else "")
     )
+
+
+def _budgets(settings: Settings) -> Iterator[str]:
     for name, budget in settings.budgets.items():
-        downgraded = ", ".join(budget.downgrade_to or ())
+        soft = DOWNGRADE_AT if budget.downgrade_at is None else budget.downgrade_at
+        cheaper = ", ".join(budget.downgrade_to or ())
+        alerts = ", ".join(f"{share.normalize():f}" for share in budget.alerts)
         yield (
             f"budget {name}: {budget.limit_usd:f} USD by {budget.window} for {budget.scope}; "
-            + (f"then {downgraded}" if downgraded else "then refused")
-            + f"; unknown prices: {budget.unpriced}"
+            + (f"from {soft.normalize():f} of it on {cheaper}, " if cheaper else "")
+            + f"then refused; unknown prices: {budget.unpriced}; alerts at {alerts or 'nothing'}"
         )
+    hook = settings.alerts.webhook
     if settings.budgets:
-        hook = settings.alerts.webhook
-        yield f"alerts: log and metrics{', webhook' if hook else ''}"
+        told = "" if hook is None else f", webhook ({'' if hook.secret else 'not '}signed)"
+        yield f"alerts: log and metrics{told}"
+    elif hook is not None:
+        yield "alerts: none, for there are no budgets"
 
 
 def _on(value: bool) -> str:

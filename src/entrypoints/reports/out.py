@@ -31,14 +31,17 @@ class Out:
         self._stream.write(data)
         self._stream.flush()
 
+    def columns(self, width: int = WIDE) -> int:
+        """The width of the terminal, else this one."""
+        return shutil.get_terminal_size((width, 0)).columns
+
     def show(self, *parts: RenderableType, width: int = WIDE) -> None:
         """Draw these, in the width of the terminal, else in this one."""
-        columns = shutil.get_terminal_size((width, 0)).columns
         paper = io.StringIO()
         console = Console(
             file=paper,
             force_terminal=self.terminal,
-            width=columns,
+            width=self.columns(width),
             highlight=False,
             markup=False,  # names are not ours
             emoji=False,

@@ -21,6 +21,7 @@ from hexgate.v1.usage_service_pb2_grpc import UsageServiceStub
 Form = Literal["table", "csv", "jsonl"]
 _EXPORTED = {"csv": pb.EXPORT_FORMAT_CSV, "jsonl": pb.EXPORT_FORMAT_JSON_LINES}
 _PLOT_CELLS = 80
+_BAR_FITS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,10 @@ async def budgets(address: str, timeout_s: float) -> str:
     except aio.AioRpcError as error:
         return asking.problem(address, error)
     with opened(None) as out:
-        out.show(tables.budgets(found) if found else "no budgets are configured")
+        if not found:
+            out.show("no budgets are configured")
+            return ""
+        out.show(tables.budgets(found, bar=out.columns() >= _BAR_FITS))
     return ""
 
 

@@ -8,13 +8,13 @@ from rich import box
 from rich.bar import Bar
 from rich.table import Table
 
-from hexgate.entrypoints.reports.period import told
 from hexgate.entrypoints.reports.sums import MEASURES, Lines, Measure
 from hexgate.entrypoints.reports.words import clean, dollars, places
 from hexgate.v1 import accounting_pb2, error_pb2
 from hexgate.v1 import usage_service_pb2 as pb
 
 _BAR_CELLS = 10
+_DAY = len("2026-11-30")  # windows end with days
 _NOTES = (
     ("unpriced_call_count", "of unknown price"),
     ("estimated_call_count", "estimated"),
@@ -87,33 +87,33 @@ def calls(found: Sequence[pb.UsageRecord]) -> Table:
     return table
 
 
-def budgets(found: Sequence[pb.Budget]) -> Table:
-    """Each account with what is left of it, and a bar of what is not."""
-    table = _table(
-        "budget",
-        "scope",
-        "window",
-        numbers=("limit", "spent", "held", "left"),
-        rest=("used", "", "resets (UTC)"),
-    )
-    decimals = places(n for one in found for n in (one.limit_nanos, one.spent_nanos, _left(one)))
-    for one in found:
-        used = one.spent_nanos + one.reserved_nanos
-        amounts = (one.limit_nanos, one.spent_nanos, one.reserved_nanos, _left(one))
+def budgets(found: Sequence[pb.Budget], *, bar: bool) -> Table:
+    """Each account with what is left of it, and where there is room for a `bar` its share."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("budget", "scope"):
+        table.add_column(name, overflow="fold")
+    table.add_column("window", no_wrap=True)
+    for name in ("limit", "spent", "held", "left", *(("used",) if bar else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    if bar:
+        table.add_column(width=_BAR_CELLS)
+    table.add_column("resets", no_wrap=True)
+    amounts = [(one.limit_nanos, one.spent_nanos, one.reserved_nanos, _left(one)) for one in found]
+    decimals = [places(column) for column in zip(*amounts, strict=True)]
+    for one, row in zip(found, amounts, strict=True):
         table.add_row(
             clean(one.name),
             clean(one.scope),
             pb.BudgetWindow.Name(one.window).removeprefix("BUDGET_WINDOW_").lower(),
-            *(dollars(nanos, decimals) for nanos in amounts),
-            Bar(one.limit_nanos or 1, 0, used, width=_BAR_CELLS, color=_colour(one)),
-            f"{used * 100 // one.limit_nanos}%" if one.limit_nanos else "",
-            told(one.reset_time.ToSeconds()) if one.HasField("reset_time") else "never",
+            *map(dollars, row, decimals),
+            *(_used(one) if bar else ()),
+            one.reset_time.ToJsonString()[:_DAY] if one.HasField("reset_time") else "never",
         )
     return table
 
 
 def _table(*names: str, numbers: tuple[str, ...], rest: tuple[str, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in names:
         table.add_column(name, overflow="fold")
     for name in numbers:
@@ -182,5 +182,8 @@ def _left(one: pb.Budget) -> int:
     return one.limit_nanos - one.spent_nanos - one.reserved_nanos
 
 
-def _colour(one: pb.Budget) -> str:
-    return "red" if _left(one) <= 0 else "cyan"
+def _used(one: pb.Budget) -> tuple[str, Bar]:
+    """The share of the limit that is spent or held."""
+    used, limit = one.spent_nanos + one.reserved_nanos, one.limit_nanos
+    bar = Bar(limit or 1, 0, used, color="red" if _left(one) <= 0 else "cyan")
+    return f"{used * 100 // limit}%" if limit else "", bar

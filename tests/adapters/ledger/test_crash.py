@@ -10,11 +10,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from hexgate.adapters.ledger.sqlite import open_sqlite
 from hexgate.domain.ledger import CallState
 
 # The long form: HEXGATE_CRASH_ROUNDS=200.
 ROUNDS = int(os.environ.get("HEXGATE_CRASH_ROUNDS", "5"))
+pytestmark = pytest.mark.timeout(120 + 10 * ROUNDS)
 
 
 async def killed(path: Path, run: int, after: int) -> list[str]:

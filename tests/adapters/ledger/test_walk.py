@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.ledger.sqlite import open_sqlite
 from hexgate.ports.store import Store
@@ -14,6 +16,7 @@ from tests.adapters.ledger.walk import Walk
 
 # The long form: HEXGATE_WALK_STEPS=1000000.
 STEPS = int(os.environ.get("HEXGATE_WALK_STEPS", "8000"))
+pytestmark = pytest.mark.timeout(120 + STEPS / 100)
 
 
 async def test_no_account_is_ever_above_its_limit_in_memory() -> None:

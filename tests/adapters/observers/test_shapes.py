@@ -75,6 +75,14 @@ def test_twice_the_text_is_twice_the_work(shape: Shape, again: str) -> None:
 
 
 @EACH
+def test_what_is_found_has_the_needle_in_it(shape: Shape) -> None:
+    texts = [text for text, _ in SECRETS + HEADERS]
+    found = [text for text in texts if shape.pattern.search(text)]
+    assert found
+    assert [text for text in found if shape.needle not in text.lower()] == []
+
+
+@EACH
 def test_the_steps_are_those_of_an_engine_that_finds_what_pythons_finds(shape: Shape) -> None:
     for text, _ in SECRETS + HEADERS:
         assert taken(shape.pattern, f"{text} and {text}")

@@ -34,6 +34,100 @@ IMAGE = {
     "filename": "cat.png",
 }
 
+LINE = {
+    "call_id": "0190-call",
+    "at": "2027-01-15T08:00:00.250+00:00",
+    "tenant": "acme",
+    "session_id": "session-7",
+    "agent_id": "agent-1",
+    "end_user_id": "user-3",
+    "labels": {"team": "search"},
+    "streamed": True,
+    "asked": {
+        "model": "fast",
+        "messages": [
+            {"role": "system", "parts": [{"type": "text", "text": "Be brief."}]},
+            {
+                "role": "user",
+                "name": "kim",
+                "parts": [
+                    {"type": "text", "text": "Look at this"},
+                    IMAGE,
+                    {
+                        "type": "media",
+                        "media_type": "application/pdf",
+                        "url": "https://files.test/a.pdf?[query]",
+                    },
+                    {"type": "media", "media_type": "image/png", "file_id": "file-1"},
+                ],
+            },
+            {
+                "role": "assistant",
+                "parts": [
+                    {"type": "reasoning", "text": "I should look"},
+                    {
+                        "type": "tool_call",
+                        "id": "c1",
+                        "name": "search",
+                        "arguments": '{"q": "cats"}',
+                    },
+                ],
+            },
+            {
+                "role": "tool",
+                "parts": [
+                    {
+                        "type": "tool_result",
+                        "id": "c1",
+                        "parts": [{"type": "text", "text": "none found"}, IMAGE],
+                        "is_error": True,
+                    }
+                ],
+            },
+        ],
+        "params": {"temperature": 0.0, "seed": 7, "on_unsupported": "reject"},
+        "stop": ["END"],
+        "tools": [
+            {
+                "name": "search",
+                "description": "Finds things.",
+                "schema": '{"type": "object"}',
+                "strict": True,
+            }
+        ],
+        "tool_choice": {"mode": "required", "allowed": ["search"], "parallel": False},
+        "output": {
+            "form": "schema",
+            "name": "answer",
+            "schema": '{"type": "object"}',
+            "strict": True,
+        },
+        "thinking": {"effort": "high", "include": True},
+        "provider_options": {"openai": '{"user": "u-1", "deep": [{"n": 1.5, "none": null}, true]}'},
+    },
+    "answered": {
+        "provider": "openai",
+        "model": "gpt-x",
+        "parts": [
+            {"type": "tool_call", "id": "c1", "name": "search", "arguments": '{"q": "cats"}'},
+            {
+                "type": "tool_result",
+                "id": "c1",
+                "parts": [{"type": "text", "text": "none found"}, IMAGE],
+                "is_error": True,
+            },
+            {"type": "reasoning", "text": "I should look"},
+            {"type": "refusal", "text": "I will not"},
+        ],
+        "finish": "tool_calls",
+    },
+    "duration_ms": 1500.0,
+    "input_tokens": 10,
+    "cached_tokens": 3,
+    "output_tokens": 5,
+    "cost_nanos": 300,
+}
+
 
 def line(
     told: Interaction,
@@ -55,101 +149,7 @@ def asking(*messages: str, **fields: Any) -> Interaction:
 
 
 def test_a_line_holds_all_that_was_said() -> None:
-    assert line(ASKED) == {
-        "call_id": "0190-call",
-        "at": "2027-01-15T08:00:00.250+00:00",
-        "tenant": "acme",
-        "session_id": "session-7",
-        "agent_id": "agent-1",
-        "end_user_id": "user-3",
-        "labels": {"team": "search"},
-        "streamed": True,
-        "asked": {
-            "model": "fast",
-            "messages": [
-                {"role": "system", "parts": [{"type": "text", "text": "Be brief."}]},
-                {
-                    "role": "user",
-                    "name": "kim",
-                    "parts": [
-                        {"type": "text", "text": "Look at this"},
-                        IMAGE,
-                        {
-                            "type": "media",
-                            "media_type": "application/pdf",
-                            "url": "https://files.test/a.pdf?[query]",
-                        },
-                        {"type": "media", "media_type": "image/png", "file_id": "file-1"},
-                    ],
-                },
-                {
-                    "role": "assistant",
-                    "parts": [
-                        {"type": "reasoning", "text": "I should look"},
-                        {
-                            "type": "tool_call",
-                            "id": "c1",
-                            "name": "search",
-                            "arguments": '{"q": "cats"}',
-                        },
-                    ],
-                },
-                {
-                    "role": "tool",
-                    "parts": [
-                        {
-                            "type": "tool_result",
-                            "id": "c1",
-                            "parts": [{"type": "text", "text": "none found"}, IMAGE],
-                            "is_error": True,
-                        }
-                    ],
-                },
-            ],
-            "params": {"temperature": 0.0, "seed": 7, "on_unsupported": "reject"},
-            "stop": ["END"],
-            "tools": [
-                {
-                    "name": "search",
-                    "description": "Finds things.",
-                    "schema": '{"type": "object"}',
-                    "strict": True,
-                }
-            ],
-            "tool_choice": {"mode": "required", "allowed": ["search"], "parallel": False},
-            "output": {
-                "form": "schema",
-                "name": "answer",
-                "schema": '{"type": "object"}',
-                "strict": True,
-            },
-            "thinking": {"effort": "high", "include": True},
-            "provider_options": {
-                "openai": '{"user": "u-1", "deep": [{"n": 1.5, "none": null}, true]}'
-            },
-        },
-        "answered": {
-            "provider": "openai",
-            "model": "gpt-x",
-            "parts": [
-                {"type": "tool_call", "id": "c1", "name": "search", "arguments": '{"q": "cats"}'},
-                {
-                    "type": "tool_result",
-                    "id": "c1",
-                    "parts": [{"type": "text", "text": "none found"}, IMAGE],
-                    "is_error": True,
-                },
-                {"type": "reasoning", "text": "I should look"},
-                {"type": "refusal", "text": "I will not"},
-            ],
-            "finish": "tool_calls",
-        },
-        "duration_ms": 1500.0,
-        "input_tokens": 10,
-        "cached_tokens": 3,
-        "output_tokens": 5,
-        "cost_nanos": 300,
-    }
+    assert line(ASKED) == LINE
 
 
 def test_embeddings_are_their_inputs_without_vectors() -> None:

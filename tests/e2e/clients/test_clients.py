@@ -25,7 +25,7 @@ def ask(model: str) -> str:
     return json.dumps({"spec": {"model": model, "messages": [message]}})
 
 
-STEPS = ["unary", "stream", "tools", "tools", "embed", "errors", "errors", "cancel"]
+STEPS = ["unary", "stream", "tools", "tools", "embed", "usage", "errors", "errors", "cancel"]
 
 
 def check(done: subprocess.CompletedProcess[str], *more: str) -> None:
@@ -33,6 +33,7 @@ def check(done: subprocess.CompletedProcess[str], *more: str) -> None:
     steps = [line.split(":")[0] for line in done.stdout.splitlines()]
     assert steps == [*STEPS, *more]
     assert "embed: 2 vectors of 64 numbers" in done.stdout
+    assert "usage: the session cost " in done.stdout
     assert "MODEL_NOT_FOUND" in done.stdout
     assert "PROVIDER_RATE_LIMITED, retry after" in done.stdout
 

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 ENGINES = ("memory", "sqlite")
 
 
-def period(start: float = START - 9 * DAY_S, end: float = START + 9 * DAY_S) -> pb.Period:
-    """A period, by seconds since the epoch."""
+MIDNIGHT = START // DAY_S * DAY_S
+
+
+def period(start: float = MIDNIGHT - 9 * DAY_S, end: float = MIDNIGHT + 9 * DAY_S) -> pb.Period:
+    """Days around START, or another period, in seconds since the epoch."""
     return pb.Period(start_time=Timestamp(seconds=int(start)), end_time=Timestamp(seconds=int(end)))
 
 

@@ -67,9 +67,7 @@ class PruningCalls(Chore[int]):
     day: float
 
     async def run(self, db: Db) -> int:
-        return (
-            await db.execute(statements.PRUNE_CALLS, (self.tenant, self.day, GROUP))
-        ).rowcount
+        return (await db.execute(statements.PRUNE_CALLS, (self.tenant, self.day, GROUP))).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +115,4 @@ class Delivering(Chore[None]):
     alert: Alert
 
     async def run(self, db: Db) -> None:
-        await db.execute(
-            statements.DELIVERED, (self.alert.account, self.alert.threshold_nanos)
-        )
+        await db.execute(statements.DELIVERED, (self.alert.account, self.alert.threshold_nanos))

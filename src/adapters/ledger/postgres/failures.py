@@ -43,7 +43,7 @@ def homeless(error: Exception) -> bool:
 def unavailable(
     what: str, *, why: BaseException | None = None, retry_after_s: float | None = None
 ) -> StoreUnavailable:
-    """The ledger `what`. Of `why` only the name is told: PostgreSQL's own message may quote values."""
+    """The ledger `what`. Of `why` only the name is told: PostgreSQL's message may quote values."""
     error = StoreUnavailable(
         f"the {STORE} {what}",
         metadata={"store": STORE},

@@ -2,81 +2,109 @@
 
 Calls are locked first, then their accounts, each in one order everywhere; then the operations are
 done in memory, in the order in which they were asked for, and what they come to is written back. In
-a pipeline that is three round trips, and the accounts are locked for one of them. Rows that were not
-there to be locked, and are there when ours are inserted, violate the key; then the group is done
-again, and finds them.
+a pipeline that is three round trips, and the accounts are locked for one of them. Rows that were
+not there to be locked, and are there when ours are inserted, violate the key; then the group is
+done again, and finds them.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from hexgate.adapters.ledger.postgres.chores import Chore
-from hexgate.adapters.ledger.postgres.link import Db
+from hexgate.adapters.ledger.postgres.link import Db, pipelined
 from hexgate.adapters.ledger.postgres.months import Months, bounds
 from hexgate.adapters.ledger.postgres.operations import Beginning, Operation, Settling
 from hexgate.adapters.ledger.postgres.page import Page, lock_accounts, lock_calls
+from hexgate.domain.errors import GatewayError
 
 MAX_KNOWN = 100_000
 _EVER = (float("-inf"), float("inf"))
 
+T = TypeVar("T")
 
-@dataclass(slots=True)
-class Task:
-    """Something to do; `answer` is what it came to once the transaction is committed."""
 
-    what: Operation[Any] | Chore[Any]
-    doubtful: bool = False
-    answer: object = None
+class Asked(NamedTuple):
+    """An operation, and whether it may have been done already."""
+
+    what: Operation[Any]
+    doubtful: bool
+
+
+class Outcome(NamedTuple):
+    """What it came to."""
+
+    result: object = None
     error: Exception | None = None
 
 
 class Groups:
-    """Runs tasks over whatever connection. Of the calls that it began and that have not ended, it
-    knows when they started, so that their partition is the only one that is looked at.
+    """Of the calls that were begun here and have not ended it knows when they started, so that
+    no partition but theirs is looked at.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
+        self._started: dict[str, float] = {}
         self.months = Months()
-        self._started: OrderedDict[str, float] = OrderedDict()
         self.committing = False
-        """Whether the last one came so far that it may have been committed, if it failed."""
+        """Whether what failed last may have been committed all the same."""
 
-    async def run(self, db: Db, tasks: Sequence[Task]) -> None:
-        """Do a chore, or several operations. Raises psycopg.Error, and then all of it failed."""
+    async def do(self, db: Db, chore: Chore[T]) -> T:
+        """Do a chore, and commit. Raises psycopg.Error, and then it failed."""
         self.committing = False
-        first = tasks[0].what
-        if isinstance(first, Chore):
-            async with db.transaction():
-                tasks[0].answer = await first.run(db)
-                self.committing = True
-            return
-        await self._run(db, tasks)
-        for task in tasks:
-            if task.error is None:
-                self._remember(task.what)
+        async with db.transaction():
+            result = await chore.run(db)
+            self.committing = True
+        return result
 
-    async def _run(self, db: Db, tasks: Sequence[Task]) -> None:
-        ops = [task.what for task in tasks if isinstance(task.what, Operation)]
-        starts = [op.intent.started_at for op in ops if isinstance(op, Beginning)]
-        call_ids = sorted({op.call_id for op in ops if op.call_id})
+    async def run(self, db: Db, asked: Sequence[Asked]) -> list[Outcome]:
+        """Do operations, and commit. Raises psycopg.Error, and then all of them failed."""
+        self.committing = False
+        ops = [one.what for one in asked]
+        begun = [op.intent for op in ops if isinstance(op, Beginning)]
+        if begun:
+            await self.months.make(db, {intent.started_at for intent in begun})
+        starts = {intent.call_id: intent.started_at for intent in begun}
+        call_ids = {op.call_id for op in ops} - {""}
         names = {name for op in ops for name in op.accounts}
-        if starts:
-            await self.months.make(db, (min(starts), max(starts)))
         if not call_ids and not names:
-            return
-        start, end = self._when(starts, ops)
-        async with db.pipeline():
+            return [Outcome()] * len(ops)
+        async with pipelined(db):
             await db.execute("BEGIN")
-            calls = await lock_calls(db, call_ids, start, end)
-            names.update(name for one in calls.values() for name in one.names)
+            calls = await lock_calls(db, sorted(call_ids), *self._when(call_ids, starts))
+            names.update(name for call in calls.values() for name in call.names)
             page = Page(calls, await lock_accounts(db, names), self._labels)
-            for task in tasks:
-                _apply(task, page)
+            outcomes = [_apply(page, *one) for one in asked]
             self.committing = True
             await page.write(db)
             await db.execute("COMMIT")
+        for op, outcome in zip(ops, outcomes, strict=True):
+            if outcome.error is None:
+                self._remember(op)
+        return outcomes
+
+    def _when(self, call_ids: set[str], starts: dict[str, float]) -> tuple[float, float]:
+        """When they started, in whole months: from, and before."""
+        known = self._started
+        found = [starts.get(one, known.get(one)) for one in call_ids]
+        times = [at for at in found if at is not None]
+        if not times or len(times) < len(found):
+            return _EVER
+        return bounds(min(times))[0], bounds(max(times))[1]
+
+    def _remember(self, op: Operation[Any]) -> None:
+        if isinstance(op, Beginning):
+            if len(self._started) >= MAX_KNOWN:
+                del self._started[next(iter(self._started))]
+            self._started[op.call_id] = op.intent.started_at
+        elif isinstance(op, Settling):
+            self._started.pop(op.call_id, None)
+
+
+def _apply(page: Page, op: Operation[Any], doubtful: bool) -> Outcome:
+    try:
+        return Outcome(op.apply(page, doubtful=doubtful))
+    except (GatewayError, KeyError) as error:
+        return Outcome(error=error)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 import psycopg
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 Db: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -41,12 +42,38 @@ def parameters(dsn: str, connect_s: float) -> dict[str, Any]:
     return {**_DEFAULTS, "connect_timeout": max(2, round(connect_s)), **conninfo_to_dict(dsn)}
 
 
-class Link:
-    """`settings` are those of the server's session. For one task at a time."""
+@contextlib.asynccontextmanager
+async def pipelined(db: Db) -> AsyncIterator[None]:
+    """A pipeline that raises what failed first, not what was given up because of it.
 
-    def __init__(self, dsn: str, connect_s: float, settings: Mapping[str, str]) -> None:
+    It must not see a failure of its own before it ends, or it would put it into the log.
+    """
+    first: BaseException | None = None
+    try:
+        async with db.pipeline():
+            try:
+                yield
+            except psycopg.Error as error:
+                first = error
+    except psycopg.Error as error:
+        first = first or error
+    while isinstance(first, errors.PipelineAborted) and first.__context__ is not None:
+        first = first.__context__
+    if first is not None:
+        raise first
+
+
+class Link:
+    """`settings` are those of the server's session; where `prepared`, it keeps the plans of its
+    statements. For one task at a time.
+    """
+
+    def __init__(
+        self, dsn: str, connect_s: float, settings: Mapping[str, str], *, prepared: bool = False
+    ) -> None:
         self._parameters = parameters(dsn, connect_s)
         self._connect_s = connect_s
+        self._prepare_threshold = 0 if prepared else None
         self._settings = _encode(dict(settings)).decode()
         self._db: Db | None = None
         self._given_up = False
@@ -89,7 +116,9 @@ class Link:
         try:
             # Names are looked up in threads, for as long as those take.
             async with asyncio.timeout(self._connect_s):
-                db = await psycopg.AsyncConnection.connect(**self._parameters, autocommit=True)
+                db = await psycopg.AsyncConnection.connect(
+                    **self._parameters, autocommit=True, prepare_threshold=self._prepare_threshold
+                )
                 await db.execute(_SET, (self._settings,))
         except BaseException as error:
             if db is not None:

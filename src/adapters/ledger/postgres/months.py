@@ -13,7 +13,7 @@ from hexgate.domain.budget import Window
 LOCK = 0x68786774
 # Whoever looks at calls is waited for no longer, since everybody else has to wait behind us.
 _DROP_WAIT = "200ms"
-_NAMES = (
+NAMES = (
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
     "WHERE inhparent = 'calls'::regclass ORDER BY relname COLLATE \"C\""
 )
@@ -53,7 +53,7 @@ def partition(at: float) -> str:
 
 async def partitions(db: Db) -> list[str]:
     """All that there are, from the oldest on."""
-    found = await (await db.execute(_NAMES)).fetchall()
+    found = await (await db.execute(NAMES)).fetchall()
     return [name for (name,) in found]
 
 
@@ -95,7 +95,7 @@ async def _attach(db: Db, wanted: tuple[float, ...]) -> None:
                 sql.SQL("CREATE TABLE {} (LIKE calls INCLUDING DEFAULTS)").format(table)
             )
             await db.execute(
-                sql.SQL("ALTER TABLE calls ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                    table, start, end
-                )
+                sql.SQL(
+                    "ALTER TABLE calls ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
+                ).format(table, start, end)
             )

@@ -91,7 +91,8 @@ class Page:
             (statements.SETTLE, self._settled),
             (statements.OPEN_ACCOUNTS, [account_row(*one) for one in new]),
             (statements.SAVE_ACCOUNTS, [account_row(*one) for one in old]),
-            (statements.ADD_SUMS, [(*key, *amounts) for key, amounts in sheet.sums.items()]),
+            # Some are truth values, which JSON tells apart from numbers.
+            (statements.ADD_SUMS, [(*key, *map(int, sums)) for key, sums in sheet.sums.items()]),
             (statements.RAISE_ALERTS, alerts),
         ):
             if given:
@@ -99,9 +100,7 @@ class Page:
                 await db.execute(sql, (_encode(sorted(given)).decode(),))
 
 
-async def lock_calls(
-    db: Db, call_ids: Sequence[str], start: float, end: float
-) -> dict[str, Kept]:
+async def lock_calls(db: Db, call_ids: Sequence[str], start: float, end: float) -> dict[str, Kept]:
     """Those of these calls that are there and started within this time."""
     if not call_ids:
         return {}

@@ -37,7 +37,7 @@ def _given(columns: Sequence[str]) -> str:
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) {_given(columns)}"  # noqa: S608 # constants
+    return f"INSERT INTO {table} ({', '.join(columns)}) {_given(columns)}"
 
 
 def _update(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
@@ -67,17 +67,19 @@ OPEN_ACCOUNTS = _insert("accounts", ACCOUNT)
 HOLD = _update("calls", KEY, ("hold_nanos",))
 SETTLE = _update("calls", KEY, OUTCOME)
 SAVE_ACCOUNTS = _update("accounts", ACCOUNT[:1], ACCOUNT[1:])
-ADD_SUMS = f"{_insert('sums', (*SUM_KEY, *SUMS))} ON CONFLICT ({', '.join(SUM_KEY)}) DO UPDATE SET " + ", ".join(
-    f"{name} = sums.{name} + excluded.{name}" for name in SUMS
+ADD_SUMS = (
+    f"{_insert('sums', (*SUM_KEY, *SUMS))} ON CONFLICT ({', '.join(SUM_KEY)}) DO UPDATE SET "
+    + ", ".join(f"{name} = sums.{name} + excluded.{name}" for name in SUMS)
 )
 RAISE_ALERTS = f"{_insert('alerts', ALERT)} ON CONFLICT DO NOTHING"
 
 CLAIM = (
-    "UPDATE alerts SET claimed_until = %s FROM (SELECT account, threshold_nanos FROM alerts "  # noqa: S608 # constants
-    "WHERE claimed_until <= %s ORDER BY raised_at, account, threshold_nanos "
-    "LIMIT %s FOR UPDATE SKIP LOCKED) AS free WHERE alerts.account = free.account "
+    "UPDATE alerts SET claimed_until = %s, claims = claims + 1 "  # noqa: S608 # constants
+    "FROM (SELECT account, threshold_nanos FROM alerts WHERE claimed_until <= %s "
+    "ORDER BY raised_at, account, threshold_nanos LIMIT %s FOR UPDATE SKIP LOCKED) AS free "
+    "WHERE alerts.account = free.account "
     "AND alerts.threshold_nanos = free.threshold_nanos "
-    f"RETURNING {', '.join(f'alerts.{name}' for name in ALERT)}"
+    f"RETURNING {', '.join(f'alerts.{name}' for name in ALERT)}, claims - 1"
 )
 DELIVERED = "DELETE FROM alerts WHERE account = %s AND threshold_nanos = %s"
 MARK = (

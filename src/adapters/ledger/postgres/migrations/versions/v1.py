@@ -67,7 +67,7 @@ _STEPS = (
         limit_nanos bigint NOT NULL,
         alerts text COLLATE "C" NOT NULL,
         spent_nanos bigint NOT NULL,
-        held_nanos bigint NOT NULL CHECK (held_nanos >= 0),
+        held_nanos bigint NOT NULL,
         opening_nanos bigint NOT NULL
     ) WITH (fillfactor = 50)
     """,
@@ -110,6 +110,7 @@ _STEPS = (
         spent_nanos bigint NOT NULL,
         raised_at double precision NOT NULL,
         claimed_until double precision NOT NULL DEFAULT 0,
+        claims bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (account, threshold_nanos)
     )
     """,

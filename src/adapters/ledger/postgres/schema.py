@@ -1,0 +1,74 @@
+"""The version of a PostgreSQL ledger's schema, and how it is led to the newest.
+
+Everything is in the schema that comes first in the search path, so a ledger gets one of its own by
+its DSN: after `CREATE SCHEMA hexgate`, add `?options=-csearch_path%3Dhexgate` to it. The account of
+the DSN must own it, since the gateway makes and drops tables for months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+from hexgate.adapters.ledger.postgres.failures import unavailable
+from hexgate.adapters.ledger.postgres.link import parameters
+from hexgate.adapters.ledger.postgres.months import LOCK
+from hexgate.domain.errors import StoreUnavailable
+
+VERSIONS = ("1",)
+"""Every version that there was, the newest last: the revisions of alembic."""
+
+HAS_VERSION = "SELECT to_regclass('alembic_version') IS NOT NULL"
+VERSION = "SELECT version_num FROM alembic_version"
+"""Asked where HAS_VERSION says that it can be."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(dsn: str, *, connect_s: float = 10.0) -> None:
+    """Lead a database to the newest schema; blocks. Of several at once one does it, and the others
+    wait for it. Nothing happens where there is nothing to do.
+
+    Raises psycopg.Error, and StoreUnavailable for a newer schema.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(**parameters(dsn, connect_s)),
+        poolclass=NullPool,
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        has = connection.exec_driver_sql(HAS_VERSION).scalar_one()
+        check([*connection.exec_driver_sql(VERSION).scalars()] if has else [])
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def check(found: Sequence[str]) -> bool:
+    """Whether a database with these rows of VERSION has the newest schema. Raises StoreUnavailable
+    for one that a newer gateway has made.
+    """
+    newer = [one for one in found if one not in VERSIONS]
+    if newer:
+        raise unavailable(
+            f"was written by a newer version (schema {newer[0]}, this one knows {VERSIONS[-1]}); "
+            "upgrade, or give the ledger another database"
+        )
+    return list(found) == [VERSIONS[-1]]
+
+
+def outdated(found: Sequence[str]) -> StoreUnavailable:
+    """What is said of a database that may not be migrated, but has to be."""
+    has = f"has schema {found[0]}" if found else "has no schema yet"
+    return unavailable(
+        f"{has}, and this version needs {VERSIONS[-1]}; let it be migrated when it is opened"
+    )
