@@ -26,7 +26,7 @@ from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost
 from hexgate.domain.usage import Usage
 from hexgate.ports.ledger import Ledger
-from tests.postgres import PostgresServer, required
+from tests.postgres import running
 
 CALLERS = 64
 AT = 1_764_500_000.0
@@ -181,9 +181,7 @@ async def plain_postgres(dsn: str, count: int) -> float:
 
 async def postgres(rounds: int, count: int) -> None:
     """Print what two replicas on one hot account do."""
-    server = PostgresServer(required())
-    server.start()
-    try:
+    with running() as server:
         dsn = server.create("bench")
         replicas = [await open_postgres(dsn) for _ in range(2)]
         alone: list[float] = []
@@ -193,8 +191,6 @@ async def postgres(rounds: int, count: int) -> None:
             paces.append(await pairs([*replicas], count, f"p{number}"))
         for replica in replicas:
             await replica.aclose()
-    finally:
-        server.remove()
     per_s = of([pace.per_s for pace in paces])
     print(f"postgres, two replicas, one hot account, {CALLERS} callers; medians of {rounds} rounds")
     print(f"  plain INSERT, a commit each      {of(alone):9,.0f} rows/s")

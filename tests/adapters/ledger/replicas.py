@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import psycopg
 
@@ -49,7 +50,8 @@ async def adds_up(ledger: PostgresLedger) -> bool:
         return await findings(ask, WORDS) == ()
 
 
-async def asked(dsn: str, sql: str) -> list[tuple[object, ...]]:
-    """Rows, as somebody sees them who is no ledger."""
+async def asked(dsn: str, sql: str) -> list[tuple[Any, ...]]:
+    """What somebody is answered who is no ledger."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as db:
-        return await (await db.execute(sql)).fetchall()  # type: ignore[arg-type] # a test's own SQL
+        found = await db.execute(sql.encode())
+        return await found.fetchall() if found.description else []

@@ -114,6 +114,21 @@ class TestGrpcurl:
             words = shlex.split(public.replace("localhost:50052", gateway.admin_address))
             assert run(grpcurl, *words[1:]).stdout
 
+    def test_the_commands_of_the_page_of_the_ledger_work(
+        self, grpcurl: Path, gateway: Gateway
+    ) -> None:
+        page = (ROOT / "docs" / "ledger.md").read_text().replace("\\\n", " ")
+        commands = [line for line in page.splitlines() if line.startswith("grpcurl ")]
+        assert {command.rpartition("/")[2] for command in commands} >= {
+            "SummarizeUsage",
+            "ListUsageRecords",
+            "ExportUsage",
+        }
+        for command in commands:
+            public = command.replace("localhost:50051", gateway.address)
+            words = shlex.split(public.replace("localhost:50052", gateway.admin_address))
+            assert run(grpcurl, *words[1:]).stdout
+
     def test_it_embeds(self, grpcurl: Path, gateway: Gateway) -> None:
         inputs = [{"parts": [{"text": {"text": text}}]} for text in ("one", "two", "one")]
         request = json.dumps({"model": "sim/sim-echo", "inputs": inputs, "dimensions": 8})

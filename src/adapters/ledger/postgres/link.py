@@ -29,6 +29,11 @@ _SET = (
     "SELECT set_config(name, wish.value, false) "
     "FROM jsonb_each_text(%s::jsonb) AS wish(name, value) JOIN pg_settings USING (name)"
 )
+# What is acknowledged is on the disk. Other values than these may say that more has to be so.
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'"
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -120,6 +125,7 @@ class Link:
                     **self._parameters, autocommit=True, prepare_threshold=self._prepare_threshold
                 )
                 await db.execute(_SET, (self._settings,))
+                await db.execute(_DURABLE)
         except BaseException as error:
             if db is not None:
                 await db.close()
