@@ -30,6 +30,7 @@ OPTIONS = {
     "max_connections": "60",
     "fsync": "on",
     "autovacuum_naptime": "5s",
+    "recovery_init_sync_method": "syncfs",
     "log_min_messages": "log",
     "lc_messages": "C",
 }

@@ -256,7 +256,8 @@ class Account(Generic[C]):
         """What the provider reported; else an estimate of what it will have billed."""
         if self.usage is not None and state is CallState.SETTLED:
             return self.usage
-        delivered = text_tokens(self.chars)
+        # However long its tokens are, no answer has more of them than it was allowed.
+        delivered = min(text_tokens(self.chars), self._hop().max_output_tokens)
         if self.usage is not None:
             # Running totals lag behind what was delivered when a stream ends early.
             output = self.usage.output + max(0, delivered - self.usage.written)
@@ -272,7 +273,7 @@ class Account(Generic[C]):
         one = self.call.attempts.done[place]
         # An answer may also have been lost on its way, as when the caller left just then.
         answered = self._place is not None or not one.failure
-        return self.call.presumed if answered else one.billed or Usage()
+        return self.call.to(one.hop).presumed if answered else one.billed or Usage()
 
     def _own(self) -> int | None:
         """The place of the attempt that the call's own usage is of: the one that answered, else

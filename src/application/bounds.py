@@ -24,8 +24,7 @@ def worst_cost(hop: Hop, tokens: int, spec: Spec | EmbedSpec) -> int:
     price = hop.price
     if price is None:
         return 0
-    if hop.context_tokens:
-        tokens = min(tokens, hop.context_tokens)
+    tokens = hop.reads(tokens)
     kinds, rates = price.kinds(tokens), price.rates_for(tokens)
     media = min(tokens, apart_tokens(spec, kinds, MOST)) if kinds else 0
     worst = ceiling(Usage(uncached_input=tokens, output=hop.max_output_tokens), price, media)

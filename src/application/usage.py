@@ -22,7 +22,7 @@ T = TypeVar("T")
 PAGE = 100
 MAX_PAGE = 1000
 # Rows of an export are decoded by the event loop, beside the calls: a few milliseconds at a time.
-EXPORT_PAGE = 250
+EXPORT_PAGE = 100
 NOW = math.inf
 """The end of a query that reaches to whenever it is asked."""
 # 9999-01-01: no date that follows from one before it is beyond what a date can be.
@@ -116,8 +116,6 @@ class UsageReports:
         """
         scope, resets_at = budget.scope, budget.window.bounds_at(now)[1]
         each = bool(scope.dimension) and not scope.value
-        if shown and not each:
-            return []
         account = budget.on(scope.of(scope.value), now).account
         after = budget.on(shown, now).account if shown else ""
         found = await self._store.balances(account, after, limit if each else 1)

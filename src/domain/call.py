@@ -138,6 +138,10 @@ class Hop:
         """Whether a failure of this kind, at a target before it, may lead here."""
         return condition in (FAILING if self.rule is None else self.rule.on)
 
+    def reads(self, tokens: int) -> int:
+        """Of so many input tokens, those that it can read: no more than fit into its context."""
+        return min(tokens, self.context_tokens) if self.context_tokens else tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -180,7 +184,10 @@ class Call:
     @property
     def presumed(self) -> Usage:
         """What a provider has charged for that was asked, as far as anybody knows: the input."""
-        return Usage(uncached_input=self.input_tokens, estimated=True)
+        tokens = self.input_tokens
+        if self.hops:
+            tokens = self.hops[self.hop].reads(tokens)
+        return Usage(uncached_input=tokens, estimated=True)
 
     @property
     def spare(self) -> int:

@@ -73,9 +73,16 @@ class Price:
                 rates = tier.rates
         return rates
 
+    def up_to(self, input_tokens: int) -> list[Rates]:
+        """The rates that a request of at most this size may have: a tier may be the cheaper."""
+        exceeded = [tier.rates for tier in self.tiers if input_tokens > tier.above_input_tokens]
+        return [self.rates, *exceeded]
+
     def kinds(self, input_tokens: int) -> frozenset[str]:
-        """The kinds of media that cost something else than text in a request of this size."""
-        return self.apart | self.rates_for(input_tokens).apart
+        """The kinds of media that may cost something else than text in a request of at most this
+        size.
+        """
+        return self.apart.union(*(rates.apart for rates in self.up_to(input_tokens)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +126,22 @@ def untold(usage: Usage, price: Price) -> frozenset[str]:
 
 
 def ceiling(usage: Usage, price: Price, media: int) -> int:
-    """The most that a usage of text alone can turn out to cost, in nano-USD.
+    """The most that can come of a usage of text alone, in nano-USD.
 
-    So many of its input tokens may be media of the dearest kind, and all of its output spoken.
+    So many of its input tokens may be media of the dearest kind, all of its output may be spoken,
+    and it may be less of both.
     """
-    rates = price.rates_for(usage.input)
-    known = (rates.audio_input, rates.audio_cache_read, rates.image_input, price.apart_input)
-    dearer = max(0, max(rate or 0 for rate in known) - rates.input)
-    said = usage.output * max(rates.output, rates.audio_output or 0)
-    return _per_million(_asked(usage, rates) + media * dearer) + _per_million(said)
+    return max(
+        _per_million(_asked(usage, rates) + media * _dearer(rates, price.apart_input))
+        + _per_million(usage.output * max(rates.output, rates.audio_output or 0))
+        for rates in price.up_to(usage.input)
+    )
+
+
+def _dearer(rates: Rates, apart: int) -> int:
+    """By how much the dearest media in the input cost more than text."""
+    known = (rates.audio_input, rates.audio_cache_read, rates.image_input, apart)
+    return max(0, max(rate or 0 for rate in known) - rates.input)
 
 
 def _asked(usage: Usage, rates: Rates) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `serve`, `chat`, `usage`, `budgets`, and what checks and simulates.
+"""The command line: `serve`, `chat`, `usage`, `budgets`, `ledger`, and what checks and simulates.
 
 Each command imports what it needs, so that `hexgate version` answers at once.
 """
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import hexgate
+from hexgate.entrypoints.recovery import options as books
 from hexgate.entrypoints.reports import options
 
 if TYPE_CHECKING:
     from hexgate.adapters.simulator import Simulator
+    from hexgate.entrypoints.settings import Settings
 
 # As a shell has it of a program that a closed pipe ended: 128 and SIGPIPE.
 CLOSED_PIPE = 141
@@ -33,6 +35,12 @@ app = typer.Typer(
     # Locals hold prompts and keys.
     pretty_exceptions_enable=False,
 )
+ledger = typer.Typer(
+    help="Check the ledger, compare it with a provider's own figures, migrate it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ledger, name="ledger")
 
 ConfigFile = Annotated[
     Path | None,
@@ -195,6 +203,53 @@ def budgets(
     _print(show.budgets(address, timeout_s))
 
 
+@ledger.command()
+def verify(config: ConfigFile = None, as_json: books.AsJson = False) -> None:
+    """Check that the ledger adds up: sums against rows, holds and spending against accounts.
+
+    It only reads, also beside a running gateway. Exits with 1 when something does not add up.
+    """
+    from hexgate.entrypoints.recovery.verify import verify
+
+    _judge(verify(_settings(config).ledger, time.time(), as_json=as_json))
+
+
+@ledger.command()
+def reconcile(
+    file: books.File,
+    config: ConfigFile = None,
+    provider: books.Provider = "",
+    since: books.Since = "",
+    until: books.Until = "",
+    tolerance: books.Tolerance = "0.5%",
+    form: options.Format = None,
+    output: books.Output = None,
+) -> None:
+    """Compare the ledger with a provider's usage export, by day (UTC) and model.
+
+    It only reads, also beside a running gateway. Exits with 1 when figures differ by more than is
+    tolerated, or single requests do not match.
+    """
+    from hexgate.entrypoints.recovery.differences import Manner
+    from hexgate.entrypoints.recovery.reconcile import Wish, reconcile
+
+    wish = Wish(file=file, provider=provider, since=since, until=until, tolerance=tolerance)
+    manner = Manner(form=form, output=output)
+    _judge(reconcile(_settings(config).ledger, wish, manner, _note, time.time()))
+
+
+@ledger.command()
+def migrate(config: ConfigFile = None) -> None:
+    """Lead the configured PostgreSQL ledger to the newest schema."""
+    from hexgate.entrypoints.recovery.migrate import migrate
+    from hexgate.entrypoints.recovery.opening import CannotTell
+
+    try:
+        typer.echo(_run(migrate(_settings(config).ledger)))
+    except CannotTell as error:
+        _fail(str(error))
+
+
 @app.command("check-config")
 def check_config(
     file: Annotated[Path, typer.Argument(help="The YAML file to check.")],
@@ -264,14 +319,40 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def _print(report: Coroutine[Any, Any, str]) -> None:
     """Run what prints and returns a problem, or nothing. A closed pipe ends it in silence."""
+    problem = _piped(report)
+    if problem:
+        _fail(problem)
+
+
+def _judge(question: Coroutine[Any, Any, bool]) -> None:
+    """Run what prints and returns whether all is well. A closed pipe ends it in silence."""
+    from hexgate.entrypoints.recovery.opening import CannotTell
+
     try:
-        problem = _run(report)
+        fine = _piped(question)
+    except CannotTell as error:
+        _fail(str(error))
+    if not fine:
+        raise typer.Exit(1)
+
+
+def _piped(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return _run(work)
     except BrokenPipeError:
         # Else the interpreter would complain when it flushes what nobody will read.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(CLOSED_PIPE) from None
-    if problem:
-        _fail(problem)
+
+
+def _settings(config: Path | None) -> Settings:
+    from hexgate.entrypoints.config.errors import ConfigError
+    from hexgate.entrypoints.config.load import load
+
+    try:
+        return load(config, os.environ, notice=_note)
+    except ConfigError as error:
+        _fail(str(error))
 
 
 async def _until_signal() -> None:

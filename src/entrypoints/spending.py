@@ -22,7 +22,7 @@ from hexgate.ports.herald import TRY_S
 
 _SCOPES = "global, agent:<id>, end_user:<id>, session:<id> or label:<key>=<value>; * is each value"
 DOWNGRADE_AT = Decimal("0.8")
-Share = Annotated[Decimal, Field(gt=0, le=1, decimal_places=6)]
+Share = Annotated[Decimal, Field(ge=Decimal("0.000001"), le=1, decimal_places=6)]
 
 
 def millionths(share: Decimal) -> int:
@@ -148,4 +148,6 @@ class Webhook(Section):
 class Alerts(Section):
     """Who hears of a budget that reaches a share of its limit, beside the log and the metrics."""
 
-    webhook: Webhook | None = None
+    webhook: Webhook | None = Field(
+        default=None, description="Where alerts are posted; nowhere when absent."
+    )

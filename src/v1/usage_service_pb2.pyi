@@ -533,7 +533,7 @@ class UsageRecord(_message.Message):
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """How long it took. Unset while it is under way."""
+        """How long it took. Unset while it is under way, and where its outcome was never recorded."""
 
     @_builtins.property
     def time_to_first_token(self) -> _duration_pb2.Duration:

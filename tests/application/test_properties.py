@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 
 from hexgate.domain.call import FallbackMode
-from tests.application.worlds import World, calls, happens, rescued, restarts, worlds
+from tests.application.draws import calls, rescued, worlds
+from tests.application.worlds import World, happens, restarts
 
 SILENT = (FallbackMode.DISABLED, FallbackMode.BEFORE_OUTPUT)
 RESTARTING = (FallbackMode.RESTART_STREAM,)

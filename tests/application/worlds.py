@@ -1,4 +1,4 @@
-"""Providers with good and bad days, and calls that meet them, all made up by hypothesis."""
+"""Providers with good and bad days, and calls that meet them, each of them on the books."""
 
 from __future__ import annotations
 
@@ -7,70 +7,58 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from hypothesis import strategies as st
-
 from hexgate.adapters.breaker.pybreaker import Breakers, Settings
 from hexgate.adapters.cache.memory import in_memory
+from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.limiter.memory import Limits, MemoryLimiter
+from hexgate.application.books import Books
+from hexgate.application.budgets import Budgets
 from hexgate.application.pipeline import harden, unite
 from hexgate.application.policies.cache import Cached
-from hexgate.application.policies.retry import TABLE, RetryRow, RetryRules
+from hexgate.application.policies.retry import RetryRules
+from hexgate.application.stream import Delivery, Ending
 from hexgate.application.vitals import Vitals
-from hexgate.domain.answer import OUTPUT, Chunk, RouteChanged
+from hexgate.domain.answer import (
+    OUTPUT,
+    Chunk,
+    Finish,
+    Finished,
+    PartFinished,
+    RouteChanged,
+    TextDelta,
+)
 from hexgate.domain.attempts import Attempts
-from hexgate.domain.call import CacheMode, ChatCall, EmbedCall, FallbackMode, Hop, Options, Timeouts
-from hexgate.domain.conditions import CALLERS_OWN, Condition
+from hexgate.domain.budget import Balance, Budget, Window
+from hexgate.domain.call import CacheMode, ChatCall, EmbedCall, FallbackMode, Hop, Options
+from hexgate.domain.chat import Text
 from hexgate.domain.errors import (
     BadResponse,
-    ContentFiltered,
-    ContextTooLong,
-    CredentialRejected,
     GatewayError,
-    InvalidRequest,
-    ModelGone,
-    Overloaded,
-    ProviderFailed,
-    ProviderLimited,
-    QuotaExhausted,
     Rejected,
-    TimedOut,
-    Unreachable,
     Unserved,
     Unsupported,
 )
-from hexgate.domain.fallback import Rule
+from hexgate.domain.ledger import CallState, Entry
+from hexgate.domain.usage import Usage
 from hexgate.ports.clock import Clock
-from tests.application.stacks import CUT
-from tests.fakes import FakeProvider, Script, call, script
+from tests.fakes import FakeProvider, RecordingObserver, Script, call
 from tests.virtual import LoopClock, in_virtual_time
 
-FINE = "fine"
+FINE = "fine "
+LIKELY, MOST = 10, 40  # tokens of every request
+LONGEST = 100  # tokens of an answer
 SAFE = "safe"  # a provider that always answers at once
 
 Ill: TypeAlias = type[Unserved] | type[Rejected]
 
-ILL: tuple[Ill, ...] = (
-    Overloaded,
-    ProviderFailed,
-    Unreachable,
-    TimedOut,
-    BadResponse,
-    ProviderLimited,
-    QuotaExhausted,
-    CredentialRejected,
-    ModelGone,
-)
-REFUSED: tuple[Ill, ...] = (
-    InvalidRequest,
-    Unsupported,
-    ContextTooLong,
-    ContentFiltered,
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one attempt at a provider comes to, after so long: an error, or an answer."""
+    """What one attempt at a provider comes to, after so long: an error, or an answer.
+
+    `used` is what it tells of, as far as that much was asked and fits; with `billed` also where it
+    is an error.
+    """
 
     after_s: float = 0.0
     error: Ill | None = None
@@ -78,16 +66,33 @@ class Step:
     retry_after_s: float | None = None
     other_key: bool = False
     cut: bool = False  # the answer breaks off after output
+    words: int = 1  # of an answer, one of them five characters
+    used: Usage = field(default_factory=Usage)
+    billed: bool = False
 
-    def play(self, model: str) -> Script:
+    def play(self, call: ChatCall | EmbedCall) -> Script:
         """The answer. Raises the error."""
-        if self.error is None:
-            return CUT if self.cut else script(FINE, model=model)
-        if issubclass(self.error, Rejected):
-            raise self.error("refused")
-        error = self.error("ill", http_status=self.http_status, retry_after_s=self.retry_after_s)
+        used = self._used(call)
+        if self.error is not None:
+            error = self._ill(self.error)
+            error.billed = used if self.billed else None
+            raise error
+        text = FINE * self.words
+        if self.cut:
+            return Script((TextDelta(0, text),), BadResponse("no terminal marker"))
+        end = Finished(finish=Finish.STOP, usage=used, model=call.model)
+        return Script((TextDelta(0, text), PartFinished(0, Text(text)), end))
+
+    def _ill(self, kind: Ill) -> GatewayError:
+        if issubclass(kind, Rejected):
+            return kind("refused")
+        error = kind("ill", http_status=self.http_status, retry_after_s=self.retry_after_s)
         error.other_key = self.other_key
-        raise error
+        return error
+
+    def _used(self, call: ChatCall | EmbedCall) -> Usage:
+        most = call.hops[call.hop].context_tokens or MOST
+        return replace(self.used, uncached_input=min(most, self.used.uncached_input))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,7 @@ class World:
     breaker: Settings
     wait_s: float  # for the first of resting targets
     concurrency: int | None
+    limit_nanos: int
     chance: float
     calls: tuple[Asked, ...]
 
@@ -130,6 +136,7 @@ class Told:
     answered: bool = False
     error: GatewayError | None = None
     ended: float = 0.0
+    entry: Entry | None = None
 
 
 class Leaf(FakeProvider):
@@ -146,29 +153,39 @@ class Leaf(FakeProvider):
         step = self._steps[min(self._turn, len(self._steps) - 1)]
         self._turn += 1
         if step.error is Unsupported:
-            return step.play(call.model)
+            return step.play(call)
         self._stories[call.call_id].times.append(self._clock.monotonic())
         await self._clock.sleep(step.after_s)
-        return step.play(call.model)
+        return step.play(call)
 
 
 def happens(world: World) -> list[Told]:
     """Let all calls of a world meet it; they end, or this raises."""
+    return reckoned(world)[0]
+
+
+def reckoned(world: World) -> tuple[list[Told], tuple[Balance, ...]]:
+    """The same, and the accounts after all of them."""
     return in_virtual_time(_story(world))
 
 
-async def _story(world: World) -> list[Told]:
-    clock = LoopClock()
+async def _story(world: World) -> tuple[list[Told], tuple[Balance, ...]]:
+    clock, ledger = LoopClock(), MemoryLedger()
     stories: dict[str, Told] = {}
-    united = _united(world, clock, stories)
+    united = _united(world, clock, ledger, stories)
+    budget = Budget(name="ever", limit_nanos=world.limit_nanos, window=Window.TOTAL)
+    books = Books(ledger, clock, RecordingObserver(), Budgets((budget,)))
     going = (
-        _one(united, asked, f"call-{n}", clock, stories) for n, asked in enumerate(world.calls)
+        _one(united, books, asked, f"call-{n}", clock, stories)
+        for n, asked in enumerate(world.calls)
     )
     await asyncio.gather(*going)
-    return list(stories.values())
+    for name, told in stories.items():
+        told.entry = await ledger.get(name)
+    return list(stories.values()), await ledger.balances("", "", 10)
 
 
-def _united(world: World, clock: Clock, stories: dict[str, Told]) -> Cached:
+def _united(world: World, clock: Clock, ledger: MemoryLedger, stories: dict[str, Told]) -> Cached:
     limits = {name: Limits(concurrency=world.concurrency) for name in world.steps}
     limiter = MemoryLimiter(limits if world.concurrency else {}, clock)
     breaker, vitals = Breakers(clock, world.breaker), Vitals(clock)
@@ -182,6 +199,7 @@ def _united(world: World, clock: Clock, stories: dict[str, Told]) -> Cached:
             vitals=vitals,
             clock=clock,
             several_keys=True,
+            ledger=ledger,
             chance=lambda: world.chance,
         )
         for name, steps in world.steps.items()
@@ -191,7 +209,12 @@ def _united(world: World, clock: Clock, stories: dict[str, Told]) -> Cached:
 
 
 async def _one(
-    united: Cached, asked: Asked, name: str, clock: Clock, stories: dict[str, Told]
+    united: Cached,
+    books: Books,
+    asked: Asked,
+    name: str,
+    clock: Clock,
+    stories: dict[str, Told],
 ) -> None:
     await clock.sleep(asked.starts_s)
     deadline = clock.monotonic() + asked.left_s
@@ -201,6 +224,8 @@ async def _one(
     made = call(
         call_id=name,
         hops=asked.hops,
+        input_tokens=LIKELY,
+        most_input_tokens=MOST,
         model=first.model,
         timeouts=first.timeouts,
         deadline=deadline,
@@ -209,147 +234,28 @@ async def _one(
         options=Options(fallback_mode=asked.mode, max_queue_wait_s=asked.queue_s),
     )
     try:
-        await (_read(united, made, told) if asked.streamed else united.complete(made))
+        await (_read if asked.streamed else _whole)(united, books, made, told)
         told.answered = True
     except GatewayError as error:
         told.error = error
     told.ended = clock.monotonic()
 
 
-async def _read(united: Cached, made: ChatCall, told: Told) -> None:
-    async with aclosing(await united.open(made)) as stream:
-        async for chunk in stream:
+async def _whole(united: Cached, books: Books, made: ChatCall, told: Told) -> None:
+    account, completion = await books.ask(made, united.complete)
+    account.usage = completion.usage
+    await account.settle(CallState.SETTLED)
+
+
+async def _read(united: Cached, books: Books, made: ChatCall, told: Told) -> None:
+    account, stream = await books.ask(made, united.open, streamed=True)
+    async with aclosing(Delivery(account, stream)) as delivery:
+        async for chunk in delivery:
+            if isinstance(chunk, Ending):
+                return
             told.chunks.append(chunk)
             if told.shown is None and isinstance(chunk, OUTPUT):
                 told.shown = len(told.times)
-
-
-SECONDS = st.sampled_from([0.0, 0.001, 0.5, 1.0, 5.0, 30.0, 60.0]) | st.floats(0, 100)
-LATENCIES = st.sampled_from([0.0, 0.0, 0.001, 0.5, 1.0, 5.0, 60.0]) | st.floats(0, 10)
-TIMES_LEFT = st.sampled_from([600.0, 60.0, 30.0, 10.0, 1.0, 0.0]) | st.floats(0, 100)
-KINDS = st.frozensets(st.sampled_from(sorted(Condition, key=str)), min_size=1)
-
-
-@st.composite
-def steps(draw: st.DrawFn, *, gentle: bool = False) -> Step:
-    """One attempt. A `gentle` one is nothing that only the caller can help, and nothing cut off."""
-    if draw(st.integers(0, 2)) == 0:
-        return Step(after_s=draw(LATENCIES), cut=not gentle and draw(st.booleans()))
-    refused = [kind for kind in REFUSED if not gentle or _elsewhere(kind)]
-    return Step(
-        after_s=draw(LATENCIES),
-        error=draw(st.sampled_from((*ILL, *ILL, *refused))),
-        http_status=draw(st.sampled_from([0, 429, 500, 503, 529])),
-        retry_after_s=draw(st.none() | SECONDS),
-        other_key=draw(st.booleans()),
-    )
-
-
-def _elsewhere(kind: Ill) -> bool:
-    return kind.condition is not None and kind.condition not in CALLERS_OWN
-
-
-ROWS = st.builds(
-    RetryRow, st.integers(0, 4), st.sampled_from([0.001, 0.5, 2.0, 30.0]), st.floats(1, 3)
-)
-RULES = st.builds(
-    RetryRules,
-    rows=st.just(TABLE) | st.dictionaries(st.sampled_from(sorted(Condition, key=str)), ROWS),
-    attempts=st.integers(1, 5),
-    patience_s=SECONDS,
-    ratio=st.floats(0.001, 1),
-    burst=st.integers(1, 10),
-)
-BREAKERS = st.builds(
-    Settings,
-    failures=st.integers(1, 5),
-    rest_s=st.sampled_from([0.5, 5.0, 30.0]),
-    probes=st.integers(1, 2),
-    successes=st.integers(1, 2),
-)
-FALLBACKS = st.builds(
-    Rule,
-    on=KINDS,
-    to=st.just(()),
-    retry_original=st.booleans(),
-    delay_s=st.sampled_from([0.0, 1.0, 20.0]),
-    max_attempts=st.none() | st.integers(1, 3),
-)
-TIMEOUTS = st.builds(
-    Timeouts,
-    first_token_s=st.sampled_from([0.5, 10.0, 60.0]),
-    attempt_s=st.sampled_from([1.0, 20.0, 600.0]),
-)
-NAMES = st.lists(
-    st.sampled_from([("a", "m"), ("a", "n"), ("b", "m"), ("c", "m")]),
-    min_size=1,
-    max_size=4,
-    unique=True,
-)
-
-
-@st.composite
-def paths(draw: st.DrawFn, *, plain: bool = False) -> tuple[Hop, ...]:
-    """Targets in order, the last few by a rule."""
-    made = tuple(
-        Hop(provider=provider, model=model, max_output_tokens=100, timeouts=draw(TIMEOUTS))
-        for provider, model in draw(NAMES)
-    )
-    if plain:
-        return (*made, Hop(provider=SAFE, model="m", max_output_tokens=100))
-    first = draw(st.integers(1, len(made)))
-    rule = draw(FALLBACKS)
-    return (*made[:first], *(replace(hop, rule=rule) for hop in made[first:]))
-
-
-@st.composite
-def calls(
-    draw: st.DrawFn, *, modes: tuple[FallbackMode, ...], streams: tuple[bool, ...] = (False, True)
-) -> Asked:
-    """One call that may have little time and few attempts."""
-    return Asked(
-        starts_s=draw(SECONDS),
-        hops=draw(paths()),
-        attempts=draw(st.integers(1, 8)),
-        left_s=draw(TIMES_LEFT),
-        streamed=draw(st.sampled_from(streams)),
-        hedge_after_s=draw(st.just(0.0) | SECONDS),
-        queue_s=draw(st.just(0.0) | SECONDS),
-        mode=draw(st.sampled_from(modes)),
-    )
-
-
-@st.composite
-def rescued(draw: st.DrawFn) -> Asked:
-    """One call with time and attempts for all of its targets, the last of which always answers."""
-    return Asked(
-        starts_s=draw(SECONDS),
-        hops=draw(paths(plain=True)),
-        attempts=100,
-        left_s=1e7,
-        streamed=draw(st.booleans()),
-        hedge_after_s=draw(st.just(0.0) | SECONDS),
-    )
-
-
-@st.composite
-def worlds(draw: st.DrawFn, asked: st.SearchStrategy[Asked], *, gentle: bool = False) -> World:
-    """Three providers with their days, one that is safe, and some calls at the same time.
-
-    In a gentle one no provider has other keys for ever.
-    """
-    days = st.lists(steps(gentle=gentle), min_size=1, max_size=6).map(
-        lambda some: (*some[:-1], replace(some[-1], other_key=some[-1].other_key and not gentle))
-    )
-    return World(
-        steps={name: draw(days) for name in "abc"} | {SAFE: (Step(),)},
-        rules=draw(RULES),
-        breaker=draw(BREAKERS),
-        wait_s=draw(st.sampled_from([0.0, 5.0, 60.0])),
-        concurrency=None if gentle else draw(st.none() | st.integers(1, 2)),
-        chance=draw(st.sampled_from([0.0, 0.5, 0.999])),
-        calls=draw(st.lists(asked, min_size=1, max_size=4).map(tuple)),
-    )
 
 
 def restarts(told: Told) -> int:

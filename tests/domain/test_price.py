@@ -256,6 +256,19 @@ def test_a_tier_may_tell_media_apart_that_the_base_does_not() -> None:
     assert untold(Usage(uncached_input=11), price) == {"image"}
 
 
+def test_a_request_of_at_most_some_size_may_be_below_a_tier() -> None:
+    price = Price(
+        rates=Rates(input=5 * 10**6, output=5, audio_input=6 * 10**6),
+        tiers=(Tier(10, Rates(input=10**6, output=5)),),
+        version="v",
+    )
+    assert price.kinds(11) == {"audio"}
+    # Eleven tokens would cost 11, but ten of them 50, and 60 as audio.
+    assert cost(Usage(uncached_input=11), price).total_nanos == 11
+    assert ceiling(Usage(uncached_input=11), price, 0) >= 50
+    assert ceiling(Usage(uncached_input=11), price, 10) >= 60
+
+
 def test_what_usage_tells_is_not_untold_and_video_always_is() -> None:
     rates = Rates(input=5, output=5, audio_input=6, image_input=7)
     price = Price(rates=rates, version="v", apart=frozenset({"video"}))
@@ -275,10 +288,11 @@ def outcomes(draw: st.DrawFn) -> tuple[Usage, Usage, int]:
     media, rest, most = draw(COUNTS), draw(COUNTS), draw(COUNTS)
     heard = draw(st.integers(0, media))
     images = draw(st.integers(0, media - heard))
+    text = draw(st.integers(0, rest + media - heard - images))
     written = draw(st.integers(0, most))
     spoken = draw(st.integers(0, written))
     came = Usage(
-        uncached_input=rest + media - heard - images,
+        uncached_input=text,
         audio_input=heard,
         image_input=images,
         output=written - spoken,

@@ -53,7 +53,7 @@ class Webhook:
                 allow_redirects=False,
             ) as answer:
                 return "" if 200 <= answer.status < 300 else f"HTTP {answer.status}"
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             # Not its text: it may hold the URL, and that a token.
             return type(error).__name__
 

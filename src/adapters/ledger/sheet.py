@@ -97,7 +97,7 @@ class Sheet:
         self._load = load
         self._summed = (*SUMMED, *(f"{LABEL}{key}" for key in labels))
         self._accounts: dict[str, Account] = {}
-        self._day = (0.0, "")  # when the last one used begins, and its name
+        self._day = (float("-inf"), "")  # when the last one used begins, and its name
         self.dirty: dict[str, Account] = {}
         self.sums: dict[SumKey, tuple[int, ...]] = {}
         self.alerts: list[Alert] = []

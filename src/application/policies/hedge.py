@@ -161,8 +161,8 @@ class _Race(Generic[C, T]):
                 await answer.aclose()
             except Exception as error:
                 _report(error)
-        call = self._call
-        call.attempts.broke(_CANCELLED, usage or call.presumed, hedged=hedged)
+        leg = self._hedge if hedged and self._hedge is not None else self._call
+        self._call.attempts.broke(_CANCELLED, usage or leg.presumed, hedged=hedged)
 
     def _put_last(self, hedged: bool) -> None:
         """The attempt that answered is the last, whatever the other leg noted since."""

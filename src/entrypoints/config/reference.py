@@ -9,11 +9,11 @@ from pathlib import Path
 
 from hexgate.entrypoints.config import environment, own, schema
 from hexgate.entrypoints.config.schema import Node
-from hexgate.entrypoints.fields import ALIAS, TARGET
+from hexgate.entrypoints.fields import ALIAS, NAME, TARGET
 
 DOCS = Path("docs/configuration.md")
 SCHEMA = Path("examples/hexgate.schema.json")
-_PLACEHOLDERS = {ALIAS: "<alias>", TARGET: "<provider/model>"}
+_PLACEHOLDERS = {ALIAS: "<alias>", TARGET: "<provider/model>", NAME: "<name>"}
 BEGIN, END = "<!-- keys: begin -->\n", "<!-- keys: end -->\n"
 
 

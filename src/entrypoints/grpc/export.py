@@ -48,6 +48,8 @@ FIELDS = (
 )
 """What a row has, in this order; see ExportUsageRequest. A new field goes to the end."""
 
+_SECOND = len("2026-11-30T14:00:00")
+
 
 def row(intent: Intent, settlement: Settlement) -> tuple[Cell, ...]:
     """The values of FIELDS."""
@@ -108,5 +110,5 @@ def _money(settlement: Settlement) -> tuple[Cell, ...]:
 def rfc3339(at: float) -> str:
     """A moment in UTC, to the microsecond, as `render.stamp` has it."""
     whole = int(at)
-    moment = datetime.fromtimestamp(whole, UTC).replace(microsecond=int((at - whole) * 1e6))
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    second = datetime.fromtimestamp(whole, UTC).isoformat()[:_SECOND]
+    return f"{second}.{int((at - whole) * 1e6):06d}Z"

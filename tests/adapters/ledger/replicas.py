@@ -11,6 +11,7 @@ import psycopg
 from hexgate.adapters.ledger.auditing import findings
 from hexgate.adapters.ledger.postgres.ledger import WORDS, PostgresLedger, open_postgres
 from hexgate.adapters.ledger.postgres.writer import Bounds
+from hexgate.domain.audit import Finding
 
 PATIENT = Bounds(begin_s=60.0, patience_s=60.0, group_s=60.0, read_s=60.0, connect_s=60.0)
 """For tests in which nothing hangs: a slow machine is no failure."""
@@ -44,10 +45,10 @@ async def stalled(dsn: str) -> AsyncIterator[None]:
         await db.close()
 
 
-async def adds_up(ledger: PostgresLedger) -> bool:
-    """Whether accounts and sums are those of the rows."""
+async def wrong(ledger: PostgresLedger) -> tuple[Finding, ...]:
+    """Accounts and sums that are not those of the rows."""
     async with ledger.moment() as ask:
-        return await findings(ask, WORDS) == ()
+        return await findings(ask, WORDS)
 
 
 async def asked(dsn: str, sql: str) -> list[tuple[Any, ...]]:

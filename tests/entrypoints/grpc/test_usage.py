@@ -80,6 +80,7 @@ async def test_a_real_call_is_in_the_next_report(served: Serve, store: Store) ->
     request.options.attribution.end_user_id = "u-1"
     async with served(FakeProvider("one two"), ledger=store) as server:
         answer = await server.stub.Complete(request, timeout=10)
+        await server.stub.Complete(whole(), timeout=10)
         stub = UsageServiceStub(server.channel)
         asked = pb.SummarizeUsageRequest(filter=pb.UsageFilter(end_user_id="u-1"))
         (found,) = (await stub.SummarizeUsage(asked, timeout=10)).summaries

@@ -84,7 +84,9 @@ def test_days_stay_in_their_order_and_the_latest_are_shown() -> None:
     shown = lined_up(days, ("day",), "cost", 3)
     assert [one.group["day"] for one in shown.shown] == ["2025-11-22", "2025-11-23", "2025-11-24"]
     assert (shown.folded, shown.others.call_count, shown.total.call_count) == (2, 1, 10)
-    assert [one.call_count for one in lined_up(days, ("day",), "calls", 0).shown] == list(range(5))
+    for top in (0, 5, 6):
+        shown = lined_up(days, ("day",), "calls", top)
+        assert [one.call_count for one in shown.shown] == list(range(5))
 
 
 def test_lines_are_in_the_order_of_what_is_measured() -> None:

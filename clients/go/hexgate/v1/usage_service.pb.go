@@ -813,7 +813,7 @@ type UsageRecord struct {
 	ResponseId string `protobuf:"bytes,1,opt,name=response_id,json=responseId,proto3" json:"response_id,omitempty"`
 	// When it began.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// How long it took. Unset while it is under way.
+	// How long it took. Unset while it is under way, and where its outcome was never recorded.
 	Duration *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
 	// Until the first output. Unset when there was none.
 	TimeToFirstToken *durationpb.Duration `protobuf:"bytes,4,opt,name=time_to_first_token,json=timeToFirstToken,proto3" json:"time_to_first_token,omitempty"`

@@ -54,6 +54,11 @@ def unavailable(
     return error
 
 
+def said(error: psycopg.Error) -> str:
+    """PostgreSQL's own words on one line, for an operator: they may quote what was written."""
+    return " ".join((error.diag.message_primary or str(error)).split())
+
+
 def unfit(detail: str) -> StoreUnavailable:
     """A value is beyond what its column holds; other calls are not concerned."""
     return StoreUnavailable(

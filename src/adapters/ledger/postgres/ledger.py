@@ -13,19 +13,16 @@ from hexgate.adapters.ledger.auditing import Ask
 from hexgate.adapters.ledger.postgres import chores, schema
 from hexgate.adapters.ledger.postgres import operations as ops
 from hexgate.adapters.ledger.postgres.adopting import openings
-from hexgate.adapters.ledger.postgres.failures import unavailable
+from hexgate.adapters.ledger.postgres.failures import said, unavailable
 from hexgate.adapters.ledger.postgres.groups import Groups
 from hexgate.adapters.ledger.postgres.link import Db, Link
 from hexgate.adapters.ledger.postgres.pruning import prune
 from hexgate.adapters.ledger.postgres.reader import Reader
-from hexgate.adapters.ledger.postgres.statements import ACCOUNT
 from hexgate.adapters.ledger.postgres.writer import Bounds, Writer
-from hexgate.adapters.ledger.reporting import Extent, Reporting, Words
-from hexgate.adapters.ledger.sheet import totals
-from hexgate.adapters.ledger.totals import account_of
-from hexgate.domain.budget import Alert, Balance, Budget, Charge
+from hexgate.adapters.ledger.reading import Reading
+from hexgate.adapters.ledger.reporting import Words
+from hexgate.domain.budget import Alert, Budget, Charge
 from hexgate.domain.ledger import Entry, Intent, Settlement
-from hexgate.domain.report import Group, Query
 
 BOUNDS = Bounds()
 _UTC = "to_timestamp(started_at) AT TIME ZONE 'UTC'"
@@ -40,21 +37,13 @@ WORDS = Words(
     flag="({})::int",
     whole="({})::bigint",
 )
-_EXTENT = (
-    "SELECT coalesce((SELECT value FROM facts WHERE name = 'oldest'), 0), "
-    "coalesce((SELECT max(started_at) FROM calls WHERE tenant = ?), 0)"
-)
-_BALANCES = (
-    f"SELECT {', '.join(ACCOUNT)} FROM accounts "  # noqa: S608 # constants
-    "WHERE account >= ? AND account < ? AND account > ? ORDER BY account LIMIT ?"
-)
 _UNCLAIMED = "SELECT 1 FROM alerts WHERE claimed_until <= ? LIMIT 1"
 _GET = f"SELECT {', '.join((*rows.INTENT, *rows.OUTCOME))} FROM calls WHERE call_id = ?"  # noqa: S608 # constants
 
 
-class PostgresLedger:
-    """Ledger, Reports, Accounts and Alerts: see the ports. Made by `open_postgres`; whoever opens
-    it closes it.
+class PostgresLedger(Reading):
+    """Ledger, Reports, Accounts, Alerts and Audit: see the ports. Made by `open_postgres`; whoever
+    opens it closes it.
 
     What PostgreSQL acknowledged is as durable as its disk. While it is away, calls wait for it as
     long as Bounds say, and then raise StoreUnavailable; when it is back, so is the ledger. Every
@@ -71,10 +60,10 @@ class PostgresLedger:
         *,
         warning: str = "",
     ) -> None:
+        super().__init__(reader, WORDS, labels)
         self._writer = writer
         self._reader = reader
         self._labels = tuple(labels)
-        self._reporting = Reporting(WORDS, labels)
         self.warning = warning
 
     @property
@@ -118,25 +107,6 @@ class PostgresLedger:
         """See Ledger. Several gateways may prune at once; each counts its own."""
         return await prune(self._writer, self._reader, before)
 
-    async def summarize(
-        self, query: Query, by: tuple[str, ...], after: tuple[str, ...] | None, limit: int
-    ) -> tuple[Group, ...]:
-        """See Reports."""
-        async with self._reader.moment() as ask:
-            has = await _extent(ask, query)
-            found = await ask(*self._reporting.summarize(query, by, after, limit, has))
-        width = len(by)
-        return tuple(Group(row[:width], totals([one or 0 for one in row[width:]])) for row in found)
-
-    async def records(
-        self, query: Query, before: tuple[float, str] | None, limit: int
-    ) -> tuple[Entry, ...]:
-        """See Reports."""
-        async with self._reader.moment() as ask:
-            has = await _extent(ask, query)
-            found = await ask(*self._reporting.records(query, before, limit, has))
-        return tuple(map(rows.entry_of, found))
-
     async def adopt(self, budgets: Sequence[Budget], now: float) -> None:
         """See Accounts. Nobody is held up while it reads."""
         async with self._reader.moment() as ask:
@@ -144,12 +114,6 @@ class PostgresLedger:
         for place in range(0, len(found), chores.GROUP):
             group = found[place : place + chores.GROUP]
             await self._writer.submit(ops.Adopting(group, now))
-
-    async def balances(self, prefix: str, after: str, limit: int) -> tuple[Balance, ...]:
-        """See Accounts."""
-        beyond = f"{prefix}\U0010ffff"
-        found = await self._reader.rows(_BALANCES, (prefix, beyond, after, limit))
-        return tuple(account_of(row[1:]).balance(row[0]) for row in found)
 
     async def claim(self, now: float, until: float, limit: int) -> tuple[Alert, ...]:
         """See Alerts. Nothing is written where there is nothing to claim."""
@@ -192,14 +156,14 @@ async def open_postgres(
     bounds: Bounds = BOUNDS,
 ) -> PostgresLedger:
     """Open the ledger, or make it; `labels` have daily sums of their own, and so many `readers`
-    may look at it at a time.
+    may look at it at a time. Behind a pooler it needs sessions of its own.
 
     Raises StoreUnavailable, with what to do, when the database cannot be used: it cannot be
     reached, keeps no Unicode, or has another schema.
     """
     try:
         link = Link(dsn, bounds.connect_s, _writing(bounds), prepared=True)
-        reads = tuple(Link(dsn, bounds.connect_s, _reading(bounds)) for _ in range(readers))
+        reads = tuple(Link(dsn, bounds.connect_s, reading(bounds)) for _ in range(readers))
     except psycopg.ProgrammingError:
         # Its own message quotes the DSN, password and all.
         raise unavailable("needs a DSN that libpq understands: postgresql://...") from None
@@ -213,8 +177,8 @@ async def open_postgres(
     except BaseException as error:
         await link.drop()
         if isinstance(error, psycopg.Error):
-            # Nothing was said yet that a message could quote, but where and as whom.
-            raise unavailable(f"cannot be opened: {str(error).strip()}", why=error) from error
+            # There was nothing yet that a message could quote, but where and as whom.
+            raise unavailable(f"cannot be opened: {said(error)}", why=error) from error
         raise
     writer = Writer(link, groups, bounds)
     return PostgresLedger(writer, Reader(reads, bounds.read_s), labels, warning=warning)
@@ -230,6 +194,8 @@ def _writing(bounds: Bounds) -> dict[str, str]:
         "lock_timeout": str(ms // 2),
         "idle_in_transaction_session_timeout": str(ms),
         "client_connection_check_interval": str(ms),
+        # What was waited for is seen.
+        "default_transaction_isolation": "read committed",
         # Plans made once, for tables of whatever size, by indexes alone.
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
@@ -239,7 +205,8 @@ def _writing(bounds: Bounds) -> dict[str, str]:
     }
 
 
-def _reading(bounds: Bounds) -> dict[str, str]:
+def reading(bounds: Bounds) -> dict[str, str]:
+    """A session that only reads."""
     ms = str(round(bounds.read_s * 1000))
     return {
         "statement_timeout": ms,
@@ -283,8 +250,3 @@ async def _versions(db: Db) -> list[str]:
     if has != (True,):
         return []
     return [version for (version,) in await (await db.execute(schema.VERSION)).fetchall()]
-
-
-async def _extent(ask: Ask, query: Query) -> Extent:
-    ((oldest, newest),) = await ask(_EXTENT, (query.tenant,))
-    return Extent(oldest, newest)

@@ -24,6 +24,8 @@ _DEFAULTS: Mapping[str, str | int] = {
     "keepalives_count": 2,
     "tcp_user_timeout": 10_000,
 }
+# Whatever the defaults of a database or an account are: numbers come back as they were written.
+_ALWAYS = {"extra_float_digits": "1"}
 # Settings that a server does not know are left out: what they do is done by others as well.
 _SET = (
     "SELECT set_config(name, wish.value, false) "
@@ -44,7 +46,8 @@ class ServerTimeout(psycopg.OperationalError):
 
 def parameters(dsn: str, connect_s: float) -> dict[str, Any]:
     """What to connect with; the DSN's own word counts. Raises psycopg.ProgrammingError."""
-    return {**_DEFAULTS, "connect_timeout": max(2, round(connect_s)), **conninfo_to_dict(dsn)}
+    connect = {"connect_timeout": max(2, round(connect_s))}
+    return {**_DEFAULTS, **connect, **conninfo_to_dict(dsn), "client_encoding": "UTF8"}
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +82,7 @@ class Link:
         self._parameters = parameters(dsn, connect_s)
         self._connect_s = connect_s
         self._prepare_threshold = 0 if prepared else None
-        self._settings = _encode(dict(settings)).decode()
+        self._settings = _encode({**_ALWAYS, **settings}).decode()
         self._db: Db | None = None
         self._given_up = False
 

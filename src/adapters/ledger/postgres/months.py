@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from psycopg import errors, sql
@@ -17,6 +18,7 @@ NAMES = (
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
     "WHERE inhparent = 'calls'::regclass ORDER BY relname COLLATE \"C\""
 )
+_NAME = re.compile(r"calls_\d{4}_\d\d")
 _TAKE_LOCK = "SELECT pg_advisory_xact_lock(%s)"
 
 
@@ -49,6 +51,11 @@ def bounds(at: float) -> tuple[float, float]:
 def partition(at: float) -> str:
     """The name of the table for the month of a moment; such names sort as the months do."""
     return f"calls_{Window.MONTH.name_at(at).replace('-', '_')}"
+
+
+def over(name: str, at: float) -> bool:
+    """Whether this is a partition of ours, for a month that ended at that moment or before."""
+    return _NAME.fullmatch(name) is not None and name < partition(at)
 
 
 async def partitions(db: Db) -> list[str]:

@@ -12,6 +12,7 @@ import psycopg
 from hexgate.adapters.ledger.auditing import Ask, Rows
 from hexgate.adapters.ledger.postgres.failures import unavailable
 from hexgate.adapters.ledger.postgres.link import Db, Link
+from hexgate.domain.errors import GatewayError
 
 
 class Reader:
@@ -36,14 +37,18 @@ class Reader:
 
         Raises StoreUnavailable.
         """
-        if self._closed:
-            raise unavailable("is closed")
-        link = await self._free.get()
+        link = await self._one()
         try:
             async with link.bounded(self._read_s):
                 db = await _begun(link)
-                yield lambda sql, values: _ask(db, sql, values)
+                try:
+                    yield lambda sql, values: _ask(db, sql, values)
+                except GatewayError:
+                    await db.rollback()
+                    raise
                 await db.rollback()
+        except GatewayError:
+            raise
         except psycopg.Error as error:
             await link.drop()
             raise unavailable("cannot be read; try again later", why=error) from error
@@ -53,6 +58,15 @@ class Reader:
             raise
         finally:
             self._free.put_nowait(link)
+
+    async def _one(self) -> Link:
+        if self._closed:
+            raise unavailable("is closed")
+        try:
+            async with asyncio.timeout(self._read_s):
+                return await self._free.get()
+        except TimeoutError as error:
+            raise unavailable("has too many readers; try again later", why=error) from error
 
     async def aclose(self) -> None:
         """Wait for what is asked, then close. Again does nothing."""

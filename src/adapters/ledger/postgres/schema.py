@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from hexgate.adapters.ledger.postgres.failures import unavailable
+from hexgate.adapters.ledger.postgres.failures import said, unavailable
 from hexgate.adapters.ledger.postgres.link import parameters
 from hexgate.adapters.ledger.postgres.months import LOCK
 from hexgate.domain.errors import StoreUnavailable
@@ -20,8 +20,9 @@ from hexgate.domain.errors import StoreUnavailable
 VERSIONS = ("1",)
 """Every version that there was, the newest last: the revisions of alembic."""
 
-HAS_VERSION = "SELECT to_regclass('alembic_version') IS NOT NULL"
-VERSION = "SELECT version_num FROM alembic_version"
+TABLE = "hexgate_version"
+HAS_VERSION = f"SELECT to_regclass('{TABLE}') IS NOT NULL"
+VERSION = f"SELECT version_num FROM {TABLE}"  # noqa: S608 # constants
 """Asked where HAS_VERSION says that it can be."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -31,26 +32,36 @@ def migrate(dsn: str, *, connect_s: float = 10.0) -> None:
     """Lead a database to the newest schema; blocks. Of several at once one does it, and the others
     wait for it. Nothing happens where there is nothing to do.
 
-    Raises psycopg.Error, and StoreUnavailable for a newer schema.
+    Raises StoreUnavailable.
     """
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
 
+    try:
+        given = parameters(dsn, connect_s)
+    except psycopg.ProgrammingError:
+        # Its own message quotes the DSN, password and all.
+        raise unavailable("needs a DSN that libpq understands: postgresql://...") from None
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(**parameters(dsn, connect_s)),
+        creator=lambda: psycopg.connect(**given),
         poolclass=NullPool,
     )
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        has = connection.exec_driver_sql(HAS_VERSION).scalar_one()
-        check([*connection.exec_driver_sql(VERSION).scalars()] if has else [])
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            has = connection.exec_driver_sql(HAS_VERSION).scalar_one()
+            check([*connection.exec_driver_sql(VERSION).scalars()] if has else [])
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        why = said(error.orig) if isinstance(error.orig, psycopg.Error) else "no reason given"
+        raise unavailable(f"cannot be migrated: {why}", why=error.orig) from error
 
 
 def check(found: Sequence[str]) -> bool:

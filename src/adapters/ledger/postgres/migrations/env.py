@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
+from hexgate.adapters.ledger.postgres.schema import TABLE
+
+context.configure(connection=context.config.attributes["connection"], version_table=TABLE)
 with context.begin_transaction():
     context.run_migrations()

@@ -187,6 +187,11 @@ COUNTS: list[tuple[Any, Usage | None]] = [
         {P: 5, C: 9, T: 3, S: 17, "candidatesTokensDetails": [of("AUDIO", 7), of("TEXT", 2)]},
         Usage(uncached_input=5, output=5, audio_output=7, reasoning=3),
     ),
+    # Thoughts are not spoken.
+    (
+        {P: 5, C: 2, T: 3, S: 10, "candidatesTokensDetails": [of("AUDIO", 9)]},
+        Usage(uncached_input=5, output=3, audio_output=2, reasoning=3),
+    ),
     # Where only the total is told.
     (
         {P: 5, S: 9, "candidatesTokensDetails": [of("AUDIO", 4)]},

@@ -368,7 +368,7 @@ export type UsageRecord = Message<"hexgate.v1.UsageRecord"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * How long it took. Unset while it is under way.
+   * How long it took. Unset while it is under way, and where its outcome was never recorded.
    *
    * @generated from field: google.protobuf.Duration duration = 3;
    */

@@ -1,0 +1,1 @@
+"""Usage exports of providers, read as they stream; the vendors' JSON of administration is here."""

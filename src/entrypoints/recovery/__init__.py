@@ -1,0 +1,1 @@
+"""`hexgate ledger`: does the ledger add up, and does a provider's export agree with it?"""
