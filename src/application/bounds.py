@@ -25,10 +25,10 @@ def worst_cost(hop: Hop, tokens: int, spec: Spec | EmbedSpec) -> int:
     if price is None:
         return 0
     tokens = hop.reads(tokens)
-    kinds, rates = price.kinds(tokens), price.rates_for(tokens)
+    kinds = price.kinds(tokens)
     media = min(tokens, apart_tokens(spec, kinds, MOST)) if kinds else 0
     worst = ceiling(Usage(uncached_input=tokens, output=hop.max_output_tokens), price, media)
-    if rates.cache_write is not None or rates.cache_write_1h is not None:
+    if any(rates.writes for rates in price.up_to(tokens)):
         worst = max(worst, ceiling(_written(hop, tokens, spec), price, media))
     return worst
 

@@ -30,6 +30,11 @@ class Rates:
     audio_output: int | None = None
 
     @property
+    def writes(self) -> bool:
+        """Whether writing the provider's cache has a price of its own."""
+        return self.cache_write is not None or self.cache_write_1h is not None
+
+    @property
     def apart(self) -> frozenset[str]:
         """The kinds of media, such as `audio`, that cost something else in the input than text."""
         kinds = _NONE

@@ -25,7 +25,7 @@ class Reports(Protocol):
         self, query: Query, before: tuple[float, str] | None, limit: int
     ) -> tuple[Entry, ...]:
         """The newest calls, pending ones as well, newest first: those older than `before`, a start
-        and a call_id; at most `limit` (1 to 1000).
+        and a call_id; at most `limit` (1 to 1001).
 
         Raises PeriodPruned where the period begins before the oldest rows that are kept.
         """

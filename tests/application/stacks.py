@@ -24,6 +24,7 @@ from hexgate.domain.errors import (
 )
 from hexgate.domain.spec import Spec
 from hexgate.ports.clock import Clock
+from hexgate.ports.ledger import Ledger
 from hexgate.ports.provider import Provider
 from tests.contracts.provider import ProviderContract
 from tests.fakes import FakeClock, FakeProvider, Script, call, embed_call, script
@@ -57,6 +58,7 @@ def hardened(
     limits: Limits | None = None,
     breaker: Breakers | None = None,
     rules: RetryRules = RULES,
+    ledger: Ledger | None = None,
 ) -> Provider:
     """A leaf with every policy on."""
     return harden(
@@ -67,6 +69,7 @@ def hardened(
         rules=rules,
         vitals=Vitals(clock),
         clock=clock,
+        ledger=ledger,
         chance=lambda: 0.0,
     )
 

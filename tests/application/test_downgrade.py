@@ -125,9 +125,13 @@ async def test_embeddings_are_refused_since_vectors_of_two_models_do_not_compare
 @WAYS
 async def test_where_the_caller_may_not_go_it_is_not_sent(streamed: bool) -> None:
     desk = Desk(FakeProvider("one two"), budgets=(soft(1, "other/cheap"),))
-    for field in ({"denied_providers": ("other",)}, {"allowed_providers": ("fake",)}):
+    wishes: list[dict[str, Any]] = [
+        {"denied_providers": ("other",)},
+        {"allowed_providers": ("fake",)},
+    ]
+    for wish in wishes:
         with pytest.raises(BudgetExceeded):
-            await ask(desk, streamed, **field)
+            await ask(desk, streamed, **wish)
     assert desk.leaf.calls == []
     desk = Desk(FakeProvider("one two"), budgets=(soft(1, "other/cheap", "fake/cheap"),))
     await ask(desk, streamed, denied_providers=("other",))
@@ -144,7 +148,7 @@ async def test_where_the_caller_may_not_go_it_is_not_sent(streamed: bool) -> Non
     ],
 )
 async def test_the_callers_bounds_hold_for_the_cheaper_model_too(
-    model: str, cheaper: str, bounds: dict[str, int]
+    model: str, cheaper: str, bounds: dict[str, Any]
 ) -> None:
     budgets = (soft(1, cheaper, limit=10**7),)
     desk = Desk(FakeProvider("one two"), budgets=budgets)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hexgate.adapters.breaker.pybreaker import Breakers
 from hexgate.adapters.ledger.memory import MemoryLedger
-from hexgate.adapters.limiter.memory import MemoryLimiter
-from hexgate.application.pipeline import harden
+from hexgate.adapters.limiter.memory import Limits
+from hexgate.application.books import Books
+from hexgate.application.budgets import Budgets
 from hexgate.application.policies.hold import Held
-from hexgate.application.vitals import Vitals
 from hexgate.domain.answer import TextDelta
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.budget import Budget, Window
-from hexgate.domain.call import Call, FallbackMode, Hold
+from hexgate.domain.call import FallbackMode, Hold
 from hexgate.domain.errors import (
     AllTargetsFailed,
     BadResponse,
     BudgetExceeded,
-    ContentFiltered,
     GatewayError,
     Interrupted,
     Overloaded,
@@ -33,12 +32,16 @@ from hexgate.domain.errors import (
     TimedOut,
     Unreachable,
 )
+from hexgate.domain.price import Price, Rates
 from hexgate.domain.usage import Usage
+from hexgate.ports.provider import Provider
 from tests.application.desk import PRICE, Desk, read
 from tests.application.draws import calls, worlds
-from tests.application.stacks import RULES, hops
+from tests.application.paths import along
+from tests.application.stacks import aimed, hardened, hops
 from tests.application.worlds import World, reckoned
-from tests.fakes import FakeClock, FakeProvider, Script, call
+from tests.contracts.ledger import intent
+from tests.fakes import FakeProvider, RecordingObserver, Script
 from tests.virtual import LoopClock, virtual
 
 # A call holds a token for each of eleven bytes and 16 of its message, at 1,000 nano-USD, and 50 of
@@ -49,28 +52,36 @@ LATE = TimedOut("late")
 BROKEN = Script((TextDelta(0, "one two "),), TimedOut("silence"))
 
 
-def billed(error: GatewayError, **usage: int) -> GatewayError:
-    """A failure of which the provider tells what it has billed."""
-    error.billed = Usage(**usage)
+def billed(error: GatewayError, usage: Usage) -> GatewayError:
+    """A failure of which it is known what the provider has billed."""
+    error.billed = usage
     return error
 
 
 class Growing(MemoryLedger):
-    """Tells of each hold that was made larger, and how many attempts had been begun by then."""
+    """Tells of each hold that was made larger, and how many attempts had been begun by then.
+
+    With `told` it tells the caller only after that.
+    """
 
     def __init__(self, leaf: FakeProvider) -> None:
         super().__init__()
         self._leaf = leaf
         self.grown: list[tuple[int, int]] = []
+        self.wrote = asyncio.Event()
+        self.told: asyncio.Event | None = None
 
     async def extend(self, call_id: str, hold_nanos: int) -> None:
         self.grown.append((len(self._leaf.calls), hold_nanos))
         await super().extend(call_id, hold_nanos)
+        self.wrote.set()
+        if self.told is not None:
+            await self.told.wait()
 
 
-def office(*outcomes: Any, limit: int = 10**9) -> tuple[Desk, Growing]:
+def office(*outcomes: Any, limit: int = 10**9, **fields: Any) -> tuple[Desk, Growing]:
     """A desk with so much money, whose provider plays these outcomes."""
-    leaf = FakeProvider(*outcomes)
+    leaf = FakeProvider(*outcomes, **fields)
     ledger = Growing(leaf)
     budget = Budget(name="ever", limit_nanos=limit, window=Window.TOTAL)
     return Desk(leaf, ledger, budgets=(budget,)), ledger
@@ -82,6 +93,19 @@ async def ask(desk: Desk, way: str, **fields: Any) -> object:
         return await desk.embed(desk.embed_request(**fields))
     request = desk.request(**fields)
     return await (read(desk, request) if way == "stream" else desk.complete(request))
+
+
+IN = Usage(uncached_input=10)
+
+
+def told(hop: int, failure: str = "PROVIDER_TIMEOUT", **fields: Any) -> Attempt:
+    """An attempt at the target of that place."""
+    return Attempt(provider="ab"[hop], model="m", hop=hop, failure=failure, **fields)
+
+
+def rate(nanos: int) -> Price:
+    """So many nano-USD a token, in and out."""
+    return Price(rates=Rates(input=nanos * 10**6, output=nanos * 10**6), version="test")
 
 
 WAYS = pytest.mark.parametrize("way", ["complete", "stream", "embed"])
@@ -112,8 +136,8 @@ async def test_what_was_not_billed_leaves_the_hold_as_it_is(way: str, failure: E
     ("failure", "more"),
     [
         (LATE, PRESUMED),
-        (billed(BadResponse("nonsense"), uncached_input=9, output=3), 15_000),
-        (billed(TimedOut("no connection")), 0),
+        (billed(BadResponse("nonsense"), Usage(uncached_input=9, output=3)), 15_000),
+        (billed(TimedOut("no connection"), Usage()), 0),
         # It was answered, though nothing is known of the answer: it may have been the longest.
         (BadResponse("nonsense", http_status=200), HOLD),
     ],
@@ -183,9 +207,131 @@ async def test_what_broke_a_stream_is_told_when_there_is_no_money_to_begin_again
     assert (await desk.balance()).spent_nanos == 11_000
 
 
-def priced(**fields: Any) -> Call:
-    """A call to one target that has a price: 110 tokens at the most."""
-    (target,) = hops("fake/m")
-    from dataclasses import replace
+def booked(
+    leaf: FakeProvider, limit: int, limits: Limits | None = None
+) -> tuple[Provider, Callable[[], Awaitable[object]]]:
+    """A provider with every policy on, and how to make a call to it that is on the books.
 
-    return call(hops=(replace(target, price=PRICE),), **fields)
+    Such a call holds ten tokens in and a hundred out, and is presumed to have asked for ten.
+    """
+    clock, ledger = LoopClock(), MemoryLedger()
+    budget = Budget(name="ever", limit_nanos=limit, window=Window.TOTAL)
+    books = Books(ledger, clock, RecordingObserver(), Budgets((budget,)))
+    provider = hardened(leaf, clock, limits=limits, ledger=ledger)
+    path = tuple(replace(hop, price=PRICE) for hop in hops("fake/m"))
+
+    return provider, lambda: books.ask(along(path), provider.complete)
+
+
+@virtual
+async def test_a_retry_without_money_tells_what_it_would_have_repeated() -> None:
+    leaf = FakeProvider(LATE, "one two")
+    _, ask = booked(leaf, 210_000 + 10_000 - 1)
+    with pytest.raises(TimedOut) as caught:
+        await ask()
+    assert len(leaf.calls) == 1
+    assert caught.value.receipt is not None
+    assert caught.value.receipt.cost.total_nanos == 10_000
+    richer = FakeProvider(LATE, "one two")
+    _, ask = booked(richer, 210_000 + 10_000)
+    await ask()
+    assert len(richer.calls) == 2
+
+
+@virtual
+async def test_who_is_refused_on_the_way_gives_back_its_permit() -> None:
+    provider, ask = booked(FakeProvider(LATE, "one two"), 210_000, Limits(concurrency=1))
+    with pytest.raises(TimedOut):
+        await ask()
+    assert await provider.complete(aimed())
+
+
+async def test_a_call_that_was_given_up_meanwhile_asks_nobody_again() -> None:
+    gate = asyncio.Event()
+    desk, ledger = office(LATE, "one two", gate=gate)
+    task = asyncio.ensure_future(ask(desk, "complete", **TWO))
+    await desk.leaf.entered.wait()
+    assert await ledger.sweep(desk.clock.now() + 3600) == 1
+    gate.set()
+    with pytest.raises(StoreUnavailable, match="closed this call already"):
+        await task
+    assert len(desk.leaf.calls) == 1
+    assert (await desk.balance()).spent_nanos == HOLD
+
+
+async def test_who_leaves_while_more_is_held_asks_nobody_again() -> None:
+    desk, ledger = office(LATE, "one two")
+    ledger.told = asyncio.Event()
+    task = asyncio.ensure_future(ask(desk, "complete", **TWO))
+    await ledger.wrote.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    found = await desk.balance()
+    assert (len(desk.leaf.calls), found.held_nanos, found.spent_nanos) == (1, 0, PRESUMED)
+
+
+# What counts of the attempts before
+
+
+@pytest.mark.parametrize(
+    ("done", "held"),
+    [
+        # At 1 and at 2 nano-USD a token, of which ten are asked and a hundred answered.
+        ((told(0, billed=IN),), 1_000 + 10),
+        ((told(1, billed=IN),), 1_000 + 20),
+        ((told(0, billed=IN), told(1, billed=IN), told(0)), 1_000 + 10 + 20),
+        ((told(0, http_status=200),), 1_000 + 110),
+        ((told(1, http_status=200, billed=IN),), 1_000 + 20),
+        ((told(1, http_status=500),), 1_000),
+        ((told(0, failure="", http_status=200),), 1_000),  # it answers yet
+    ],
+)
+async def test_each_attempt_counts_at_the_price_of_its_own_target(
+    done: tuple[Attempt, ...], held: int
+) -> None:
+    path = tuple(replace(hop, price=rate(n + 1)) for n, hop in enumerate(hops("a/m", "b/m")))
+    made = along(path, hold=Hold(1_000, 1_000))
+    ledger = MemoryLedger()
+    await ledger.begin(replace(intent(made.call_id), hold_nanos=1_000))
+    made.attempts.done.extend(done)
+    await Held(FakeProvider(), ledger).complete(made)
+    entry = await ledger.get(made.call_id)
+    assert entry is not None
+    assert (entry.intent.hold_nanos, made.hold.nanos) == (held, held)
+
+
+async def test_what_is_held_already_is_not_asked_for_again() -> None:
+    (path,) = hops("a/m")
+    made = along((replace(path, price=rate(1)),), hold=Hold(1_000, 1_011))
+    made.attempts.done.append(told(0, billed=IN))
+    # The ledger knows no such call, so it would say so.
+    assert await Held(FakeProvider(), MemoryLedger()).complete(made)
+    assert made.hold == Hold(1_000, 1_011)
+
+
+# Whatever happens
+
+ANY = calls(modes=tuple(FallbackMode))
+
+
+@given(world=worlds(ANY))
+def test_no_call_is_charged_more_than_was_held_for_it(world: World) -> None:
+    for one in reckoned(world)[0]:
+        assert one.entry is not None
+        assert one.entry.settlement is not None
+        assert one.entry.settlement.cost.total_nanos <= one.entry.intent.hold_nanos
+
+
+@given(world=worlds(ANY, limits=st.integers(0, 2_000)))
+def test_no_budget_is_overspent_and_nothing_stays_held(world: World) -> None:
+    stories, accounts = reckoned(world)
+    entries = [one.entry for one in stories if one.entry is not None]
+    charged = sum(one.settlement.cost.total_nanos for one in entries if one.settlement)
+    for account in accounts:
+        assert (account.held_nanos, account.spent_nanos) == (0, charged)
+        assert account.spent_nanos <= world.limit_nanos
+    for one in stories:
+        if one.entry is None:
+            assert isinstance(one.error, BudgetExceeded)
+            assert one.times == []

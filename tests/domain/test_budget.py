@@ -144,7 +144,8 @@ def test_a_call_that_does_not_say_who_it_is_for_is_in_no_scope_but_everybodys(
 
 def budget(**fields: Any) -> Budget:
     """A thousand nano-USD a day for everybody, but for these fields."""
-    return Budget(**({"name": "daily", "limit_nanos": 1_000, "window": Window.DAY} | fields))
+    given: dict[str, Any] = {"name": "daily", "limit_nanos": 1_000, "window": Window.DAY}
+    return Budget(**(given | fields))
 
 
 def test_a_call_asks_to_stay_within_the_limit() -> None:

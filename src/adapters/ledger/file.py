@@ -6,10 +6,10 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hexgate.adapters.ledger.schema import STEPS, upgrade
+from hexgate.adapters.ledger.schema import STEPS, mark, upgrade
 from hexgate.domain.errors import StoreUnavailable
 
 # Marks the file as ours: "hxgt".
@@ -40,8 +40,10 @@ def lock(path: Path) -> Callable[[], None]:
     return unlock
 
 
-def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    """The connection that writes, to a ledger of the newest schema. Raises StoreUnavailable."""
+def connect(path: Path, labels: Sequence[str], busy_timeout_s: float) -> sqlite3.Connection:
+    """The connection that writes, to a ledger of the newest schema, with sums by these labels.
+    Raises StoreUnavailable.
+    """
     db: sqlite3.Connection | None = None
     try:
         # Rows tell who asked for what: for the owner alone. SQLite's own files follow suit.
@@ -50,6 +52,7 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
             path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
         )
         _prepare(db, path)
+        mark(db, labels)
     except BaseException as error:
         if db is not None:
             db.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from hexgate.adapters.ledger import rows
 from hexgate.adapters.ledger.auditing import CHARGED, OLDEST, Ask, findings
 from hexgate.adapters.ledger.reporting import Extent, Reporting, Words
-from hexgate.adapters.ledger.sheet import totals
+from hexgate.adapters.ledger.sheet import SINCE, totals
 from hexgate.adapters.ledger.totals import account_of
 from hexgate.domain.audit import MOST_ABOVE, Examined, Finding
 from hexgate.domain.budget import Balance
@@ -17,10 +16,8 @@ from hexgate.domain.ledger import Entry
 from hexgate.domain.report import Group, Query, day_of
 
 _ACCOUNT = "account, limit_nanos, alerts, spent_nanos, held_nanos, opening_nanos"
-_EXTENT = (
-    "SELECT coalesce((SELECT value FROM facts WHERE name = 'oldest'), 0), "
-    "coalesce((SELECT max(started_at) FROM calls WHERE tenant = ?), 0)"
-)
+_FACTS = "SELECT name, value FROM facts"
+_NEWEST = "SELECT coalesce(max(started_at), 0) FROM calls WHERE tenant = ?"
 _BALANCES = (
     f"SELECT {_ACCOUNT} FROM accounts "  # noqa: S608 # constants
     "WHERE account >= ? AND account < ? AND account > ? ORDER BY account LIMIT ?"
@@ -46,15 +43,12 @@ class Source(Protocol):
 
 
 class Reading:
-    """Reports and Audit, and the balances of Accounts: see the ports. Whoever opens it closes it.
+    """Reports, Audit and the balances of Accounts: see the ports. Whoever opens it closes it."""
 
-    `labels` have daily sums of their own.
-    """
-
-    def __init__(self, source: Source, words: Words, labels: Sequence[str] = ()) -> None:
+    def __init__(self, source: Source, words: Words) -> None:
         self._source = source
         self._words = words
-        self._reporting = Reporting(words, labels)
+        self._reporting = Reporting(words)
 
     async def summarize(
         self, query: Query, by: tuple[str, ...], after: tuple[str, ...] | None, limit: int
@@ -118,5 +112,9 @@ class Reading:
 
 
 async def _extent(ask: Ask, query: Query) -> Extent:
-    ((oldest, newest),) = await ask(_EXTENT, (query.tenant,))
-    return Extent(oldest, newest)
+    facts: dict[str, float] = dict(await ask(_FACTS, ()))
+    ((newest,),) = await ask(_NEWEST, (query.tenant,))
+    summed = {
+        name.removeprefix(SINCE): value for name, value in facts.items() if name.startswith(SINCE)
+    }
+    return Extent(facts.get("oldest", 0.0), newest, summed)

@@ -7,7 +7,7 @@ dimensions at once than there are sums of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hexgate.adapters.ledger.rows import INTENT, OUTCOME, Value
@@ -55,19 +55,21 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What is kept: rows from `oldest` on, the newest of the tenant's at `newest`."""
+    """What is kept: rows from `oldest` on, the newest of the tenant's at `newest`; and daily sums
+    by labels, `summed`, each with the first moment from which on every call is in them.
+    """
 
     oldest: float
     newest: float
+    summed: Mapping[str, float]
 
 
 class Reporting:
-    """Makes statements. `labels` are those with daily sums of their own."""
+    """Makes statements."""
 
-    def __init__(self, words: Words, labels: Sequence[str] = ()) -> None:
+    def __init__(self, words: Words) -> None:
         self._words = words
         self._adds = adds(words)
-        self._summed = frozenset((*SUMMED, *(f"{LABEL}{key}" for key in labels)))
 
     def summarize(
         self,
@@ -99,7 +101,7 @@ class Reporting:
         self, query: Query, before: tuple[float, str] | None, limit: int, has: Extent
     ) -> Statement:
         """Rows of INTENT and OUTCOME, newest first. Raises PeriodPruned."""
-        _check(query, has, "single calls")
+        _check(query, has, "of single calls")
         where, given = self._matching(query, query.start, query.end)
         if before is not None:
             where += " AND (started_at, call_id) < (?, ?)"
@@ -111,29 +113,30 @@ class Reporting:
         return sql, (*given, limit)
 
     def _parts(self, query: Query, by: tuple[str, ...], has: Extent) -> Iterator[Statement]:
-        dimension = self._dimension(query, by)
-        first = -(-query.start // DAY_S) * DAY_S
+        dimension = self._dimension(query, by, has)
+        begin = max(query.start, has.summed.get(dimension or ALL, 0.0))
+        first = -(-begin // DAY_S) * DAY_S
         # A period that reaches beyond the newest call has all of that call's day.
         last = (query.end if query.end <= has.newest else query.end + DAY_S - 1) // DAY_S * DAY_S
         if dimension is None or first >= last:
-            _check(query, has, "a part of a day" if dimension is not None else _named(by))
+            _check(query, has, _named(by) if dimension is None else _PART)
             yield self._of_rows(query, by, query.start, query.end)
             return
         if query.start < first:
-            _check(query, has, "a part of a day")
+            _check(query, has, _PART)
             yield self._of_rows(query, by, query.start, first)
         yield self._of_sums(query, by, dimension, first, last)
         if last < query.end:
             yield self._of_rows(query, by, last, query.end)
 
-    def _dimension(self, query: Query, by: tuple[str, ...]) -> str | None:
+    def _dimension(self, query: Query, by: tuple[str, ...], has: Extent) -> str | None:
         """The dimension whose sums answer; ALL for those over everything, None where none do."""
         if query.call_id or query.session_id:
             return None
         asked = {one for one in by if one not in ("provider", "model", "day")}
         asked |= {f"{LABEL}{key}" for key in query.labels}
         asked |= {name for name in SUMMED if getattr(query, FIELDS[name])}
-        if len(asked) > 1 or not asked <= self._summed:
+        if len(asked) > 1 or not asked <= {*SUMMED, *has.summed}:
             return None
         return next(iter(asked), ALL)
 
@@ -201,6 +204,9 @@ class Reporting:
 def adds(words: Words) -> tuple[str, ...]:
     """What a row of a call that has ended adds to each of SUMS."""
     return ("1", *map(words.flag.format, _FLAGS), *_TOKENS, *_MONEY)
+
+
+_PART = "of a part of a day"
 
 
 def _named(by: tuple[str, ...]) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
-from hexgate.adapters.ledger.sheet import SUMS
+from hexgate.adapters.ledger.sheet import SINCE, SUMS
+from hexgate.domain.attribution import LABEL
+from hexgate.domain.report import DAY_S
 
 # The first step, and what a file of version 1 has.
 _CALLS = """
@@ -136,3 +139,19 @@ def upgrade(db: sqlite3.Connection, version: int, application_id: int) -> None:
             f"BEGIN IMMEDIATE; {steps} PRAGMA application_id = {application_id}; "
             f"PRAGMA user_version = {len(STEPS)}; COMMIT;"
         )
+
+
+def mark(db: sqlite3.Connection, labels: Sequence[str]) -> None:
+    """Note from when on each of these labels is in all daily sums: from the first midnight after
+    the calls that were there when it was first told. One that is not told any more begins anew.
+    """
+    told = {f"{SINCE}{LABEL}{key}" for key in labels}
+    known = {name for (name,) in db.execute("SELECT name FROM facts") if name.startswith(SINCE)}
+    if told == known:
+        return
+    (newest,) = db.execute("SELECT max(started_at) FROM calls").fetchone()
+    first = 0.0 if newest is None else (newest // DAY_S + 1) * DAY_S
+    db.execute("BEGIN IMMEDIATE")
+    db.executemany("DELETE FROM facts WHERE name = ?", [(name,) for name in known - told])
+    db.executemany("INSERT INTO facts VALUES (?, ?)", [(name, first) for name in told - known])
+    db.execute("COMMIT")

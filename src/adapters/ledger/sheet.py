@@ -19,6 +19,9 @@ from hexgate.domain.price import Cost
 from hexgate.domain.report import DAY_S, Totals, day_of
 from hexgate.domain.usage import Usage
 
+SINCE = "summed "
+"""What begins the names of facts that tell from when on a dimension has sums of all calls."""
+
 ALL = ""
 """The dimension of the sums over everything."""
 

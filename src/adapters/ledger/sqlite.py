@@ -48,9 +48,8 @@ class SqliteLedger(Reading):
         reader: Reader,
         totaled: Totals,
         unlock: Callable[[], None],
-        labels: Sequence[str] = (),
     ) -> None:
-        super().__init__(reader, WORDS, labels)
+        super().__init__(reader, WORDS)
         self._writer = writer
         self._reader = reader
         self._totals = totaled
@@ -178,7 +177,7 @@ def open_sqlite(
     with contextlib.ExitStack() as undo:
         unlock = file.lock(path)
         undo.callback(unlock)
-        db = file.connect(path, busy_timeout_s)
+        db = file.connect(path, labels, busy_timeout_s)
         undo.callback(db.close)
         reader = Reader(path, "ledger")
         totaled = Totals(db, labels)
@@ -191,13 +190,13 @@ def open_sqlite(
             total=totaled,
         )
         undo.pop_all()
-    return SqliteLedger(writer, reader, totaled, unlock, labels)
+    return SqliteLedger(writer, reader, totaled, unlock)
 
 
-def read_sqlite(path: Path, *, labels: Sequence[str] = ()) -> Reading:
+def read_sqlite(path: Path) -> Reading:
     """Open a ledger for reading alone, also beside the process that writes to it.
 
     Raises StoreUnavailable, with what to do, when it is not there, or has another schema.
     """
     file.check(path)
-    return Reading(Reader(path, "ledger"), WORDS, labels)
+    return Reading(Reader(path, "ledger"), WORDS)

@@ -65,8 +65,8 @@ def transcript(told: Interaction, wording: Wording) -> line.Line:
         failure=told.failure,
         duration_ms=round(told.duration_s * 1000, 3),
         input_tokens=None if usage is None else usage.input,
-        cached_tokens=None if usage is None else usage.cache_read,
-        output_tokens=None if usage is None else usage.output,
+        cached_tokens=None if usage is None else usage.cache_read + usage.audio_cache_read,
+        output_tokens=None if usage is None else usage.written,
         estimated=usage is not None and usage.estimated,
         cost_nanos=None if cost is None or cost.unknown else cost.total_nanos,
     )

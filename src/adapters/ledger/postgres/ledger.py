@@ -60,7 +60,7 @@ class PostgresLedger(Reading):
         *,
         warning: str = "",
     ) -> None:
-        super().__init__(reader, WORDS, labels)
+        super().__init__(reader, WORDS)
         self._writer = writer
         self._reader = reader
         self._labels = tuple(labels)
@@ -174,6 +174,7 @@ async def open_postgres(
         await _prepare(db, dsn, migrate=migrate)
         async with link.bounded(bounds.group_s):
             await groups.months.make(db, (now,))
+            await schema.mark(db, labels, now)
     except BaseException as error:
         await link.drop()
         if isinstance(error, psycopg.Error):

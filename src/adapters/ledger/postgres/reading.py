@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
@@ -20,9 +19,7 @@ from hexgate.adapters.ledger.reading import Reading
 _PATIENT = replace(BOUNDS, read_s=3600.0)
 
 
-async def read_postgres(
-    dsn: str, *, labels: Sequence[str] = (), bounds: Bounds = _PATIENT
-) -> Reading:
+async def read_postgres(dsn: str, *, bounds: Bounds = _PATIENT) -> Reading:
     """Open a ledger; nothing is written to it, nor is it migrated.
 
     Raises StoreUnavailable, with what to do, when it cannot be reached or has another schema.
@@ -44,7 +41,7 @@ async def read_postgres(
     except BaseException:
         await reader.aclose()
         raise
-    return Reading(reader, WORDS, labels)
+    return Reading(reader, WORDS)
 
 
 async def _check(ask: Ask) -> None:

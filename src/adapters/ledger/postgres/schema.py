@@ -13,9 +13,12 @@ from pathlib import Path
 import psycopg
 
 from hexgate.adapters.ledger.postgres.failures import said, unavailable
-from hexgate.adapters.ledger.postgres.link import parameters
+from hexgate.adapters.ledger.postgres.link import Db, parameters
 from hexgate.adapters.ledger.postgres.months import LOCK
+from hexgate.adapters.ledger.sheet import SINCE
+from hexgate.domain.attribution import LABEL
 from hexgate.domain.errors import StoreUnavailable
+from hexgate.domain.report import DAY_S
 
 VERSIONS = ("1",)
 """Every version that there was, the newest last: the revisions of alembic."""
@@ -83,3 +86,26 @@ def outdated(found: Sequence[str]) -> StoreUnavailable:
     return unavailable(
         f"{has}, and this version needs {VERSIONS[-1]}; let it be migrated when it is opened"
     )
+
+
+async def mark(db: Db, labels: Sequence[str], now: float) -> None:
+    """Note from when on each of these labels is in all daily sums. One that is not told any more
+    begins anew.
+
+    That is the second midnight: by then each gateway has been told, unless a change of their
+    configuration takes longer than a day. Where there is no call yet, it is from the beginning on.
+    """
+    told = {f"{SINCE}{LABEL}{key}" for key in labels}
+    found = await (await db.execute("SELECT name FROM facts")).fetchall()
+    known = {name for (name,) in found if name.startswith(SINCE)}
+    if told == known:
+        return
+    (some,) = await (await db.execute("SELECT EXISTS (SELECT FROM calls)")).fetchone() or (True,)
+    first = (now // DAY_S + 2) * DAY_S if some else 0.0
+    async with db.transaction():
+        await db.execute("DELETE FROM facts WHERE name = ANY(%s)", (sorted(known - told),))
+        for name in sorted(told - known):
+            await db.execute(
+                "INSERT INTO facts (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
+                (name, first),
+            )
