@@ -111,4 +111,5 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
 
 
 def unusable(path: Path, why: str) -> StoreUnavailable:
+    """The refusal of a file, which says what to do."""
     return StoreUnavailable(f"the ledger {path} {why}", metadata={"store": "ledger"})

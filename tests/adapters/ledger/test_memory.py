@@ -7,12 +7,11 @@ import pytest
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.domain.errors import StoreUnavailable
 from hexgate.ports.store import Store
-from tests.contracts.accounts import AccountsContract, AlertsContract
-from tests.contracts.ledger import LedgerContract, intent, settlement
-from tests.contracts.reports import ReportsContract
+from tests.contracts.ledger import intent, settlement
+from tests.contracts.store import StoreContract
 
 
-class TestMemoryLedger(LedgerContract, AccountsContract, AlertsContract, ReportsContract):
+class TestMemoryLedger(StoreContract):
     keeps_sums = False
 
     @pytest.fixture

@@ -18,23 +18,23 @@ from hexgate.domain.price import Cost
 from hexgate.domain.report import DAY_S, Query
 from hexgate.ports.store import Store
 from tests.adapters.ledger.replicas import PATIENT, asked, opened, stalled, wrong
-from tests.contracts.accounts import DAY, AccountsContract, AlertsContract, asks
+from tests.contracts.accounts import DAY, asks
 from tests.contracts.ledger import (
     FULL_INTENT,
     FULL_SETTLEMENT,
     START,
-    LedgerContract,
     dropped,
     intent,
     newest,
     settlement,
 )
-from tests.contracts.reports import SUMMED_LABEL, ReportsContract
+from tests.contracts.reports import SUMMED_LABEL
+from tests.contracts.store import StoreContract
 
 MOST = 2**63 - 1
 
 
-class TestPostgresLedger(LedgerContract, AccountsContract, AlertsContract, ReportsContract):
+class TestPostgresLedger(StoreContract):
     @pytest.fixture
     async def ledger(self, dsn: str) -> AsyncIterator[Store]:
         ledger = await open_postgres(dsn, labels=(SUMMED_LABEL,), bounds=PATIENT)

@@ -17,21 +17,20 @@ from hexgate.adapters.ledger.sqlite import SqliteLedger, open_sqlite
 from hexgate.domain.errors import StoreUnavailable
 from hexgate.domain.ledger import CallState, Entry
 from hexgate.ports.store import Store
-from tests.contracts.accounts import AccountsContract, AlertsContract
 from tests.contracts.ledger import (
     FULL_INTENT,
     FULL_SETTLEMENT,
     START,
-    LedgerContract,
     dropped,
     intent,
     newest,
     settlement,
 )
-from tests.contracts.reports import SUMMED_LABEL, ReportsContract
+from tests.contracts.reports import SUMMED_LABEL
+from tests.contracts.store import StoreContract
 
 
-class TestSqliteLedger(LedgerContract, AccountsContract, AlertsContract, ReportsContract):
+class TestSqliteLedger(StoreContract):
     @pytest.fixture
     async def ledger(self, tmp_path: Path) -> AsyncIterator[Store]:
         ledger = open_sqlite(tmp_path / "contract.db", labels=(SUMMED_LABEL,))

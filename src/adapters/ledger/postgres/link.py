@@ -103,7 +103,7 @@ class Link:
 
         A cancellation would wait for the server to hear of it, and a server that hangs does not.
         """
-        late = asyncio.get_running_loop().call_later(1e6, self._give_up)
+        late = asyncio.get_running_loop().call_later(seconds, self._give_up)
         try:
             yield
         except psycopg.OperationalError as error:
