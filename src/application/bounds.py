@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from hexgate.application.requests import Request
 from hexgate.domain.call import Call, Hop, Options
-from hexgate.domain.conditions import Condition
 from hexgate.domain.embed import EmbedSpec
 from hexgate.domain.errors import NoEligibleTarget, PriceUnknown, Rejected, SpendLimitExceeded
 from hexgate.domain.estimate import MOST, SHORT_S, Tokens, apart_tokens, longest_mark_s
@@ -98,8 +97,8 @@ def risked(call: Call) -> int:
 
 
 def affords_two(hops: Sequence[Hop], request: Request, bound: int | None, tokens: int) -> bool:
-    """Whether the bound holds for the two dearest attempts that may run side by side, of an input
-    of at most so many tokens.
+    """Whether the bound holds for two attempts that may run side by side, of an input of at most so
+    many tokens.
     """
     return bound is None or worst_two(hops, tokens, request.spec) <= bound
 
@@ -107,13 +106,9 @@ def affords_two(hops: Sequence[Hop], request: Request, bound: int | None, tokens
 def worst_two(hops: Sequence[Hop], tokens: int, spec: Spec | EmbedSpec) -> int:
     """The most that two attempts side by side can cost, in nano-USD.
 
-    Where nothing takes over from the first target when it is slow, both may run there.
+    Both may run at the dearest target: a leg that waits to try again may follow the other there.
     """
-    costs = [worst_cost(hop, tokens, spec) for hop in hops]
-    dearest = sum(sorted(costs)[-2:])
-    if not any(hop.takes_over_on(Condition.TIMEOUT) for hop in hops[1:]):
-        dearest = max(dearest, 2 * costs[0])
-    return dearest
+    return 2 * max(worst_cost(hop, tokens, spec) for hop in hops)
 
 
 def _written(hop: Hop, tokens: int, spec: Spec | EmbedSpec) -> Usage:

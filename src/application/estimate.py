@@ -59,14 +59,16 @@ class EstimateCost:
 
 
 def _estimate(request: ChatRequest, hop: Hop, tokens: Tokens, most_nanos: int) -> Estimate:
+    fewest = min(FEWEST, hop.max_output_tokens)
+    shortest = Usage(uncached_input=hop.reads(tokens.likely), output=fewest, estimated=True)
     longest = Usage(output=hop.max_output_tokens, estimated=True)
     answer = cost(longest, hop.price)
     return Estimate(
         hop=hop,
         tokens=tokens,
-        fewest=min(FEWEST, hop.max_output_tokens),
+        fewest=fewest,
         most=hop.max_output_tokens,
-        low=cost(Usage(uncached_input=tokens.likely, output=FEWEST, estimated=True), hop.price),
+        low=cost(shortest, hop.price),
         high=Cost(
             input_nanos=max(0, most_nanos - answer.output_nanos),
             output_nanos=min(most_nanos, answer.output_nanos),

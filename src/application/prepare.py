@@ -81,7 +81,7 @@ class Prepare:
             hops=plan.hops,
             hold=Hold(),
             hedge_after_s=0.0,
-            warnings=(*call.warnings, *_downgraded(budget, asked, first)),
+            warnings=(*_rest(call), *_clamped(spec, first), *_downgraded(budget, asked, first)),
             # Whoever asks once there is money again shall not find the lesser answer.
             options=replace(call.options, cache_mode=CacheMode.BYPASS),
         )
@@ -149,6 +149,7 @@ class Prepare:
         return most if options.max_attempts is None else min(most, options.max_attempts)
 
 
+_CLAMPED = "PARAM_CLAMPED"
 _NO_HEDGE = Warned(
     "HEDGE_SKIPPED",
     "the bound on money does not hold for two attempts together, so there is no second one",
@@ -166,11 +167,16 @@ def _downgraded(budget: Budget, asked: Hop, given: Hop) -> Iterator[Warned]:
         )
 
 
+def _rest(call: Call) -> Iterator[Warned]:
+    """What the caller is told of, but for what is particular to the target."""
+    return (warned for warned in call.warnings if warned.code != _CLAMPED)
+
+
 def _clamped(spec: Spec, hop: Hop) -> Iterator[Warned]:
     wanted = spec.params.max_output_tokens
     if wanted is not None and wanted > hop.max_output_tokens:
         yield Warned(
-            "PARAM_CLAMPED",
+            _CLAMPED,
             f"{hop.model} writes at most {hop.max_output_tokens} tokens; {wanted} was asked",
             "spec.params.max_output_tokens",
         )

@@ -96,10 +96,9 @@ async def account_of(
     ("path", "alone", "beside"),
     [
         ((hop("a"),), 20, 40),
-        ((hop("a", 3), hop("b", 2), hop("c", 5)), 100, 160),
-        # Nothing takes over from the first when it is slow, so both may run there.
+        # Both may run at the dearest, wherever that is.
+        ((hop("a", 3), hop("b", 2), hop("c", 5)), 100, 200),
         ((hop("a", 5), hop("b", 1, Condition.CONTEXT_LENGTH)), 100, 200),
-        ((hop("a", 5), hop("b", 1, Condition.TIMEOUT)), 100, 120),
     ],
 )
 async def test_two_that_may_run_side_by_side_are_held_for_together(
@@ -364,6 +363,25 @@ async def test_time_after_the_first_output_is_counted_once() -> None:
     receipt = seen[-1].receipt
     assert [one.duration_s for one in receipt.attempts] == [0, 4]
     assert (receipt.total_s, receipt.provider_s, receipt.first_token_s) == (7, 7, 0)
+
+
+@pytest.mark.parametrize("known", [None, Usage(uncached_input=10, output=9)])
+async def test_no_answer_is_taken_for_longer_than_it_was_allowed_to_be(known: Usage | None) -> None:
+    account = await account_of(hop("a"), done=(attempt("a"),))
+    account.accepted()
+    account.usage = known
+    account.chars = 400  # a hundred tokens, if they were usual ones; ten were allowed
+    usage = (await account.settle(CallState.CANCELLED)).usage
+    assert usage == Usage(uncached_input=10, output=10, estimated=True)
+
+
+@pytest.mark.parametrize(("answers", "read"), [("a", 4), ("b", 10)])
+async def test_no_target_is_presumed_to_have_read_more_than_fits(answers: str, read: int) -> None:
+    small = replace(hop("a"), context_tokens=4)
+    account = await account_of(small, hop("b"), done=(attempt(answers),))
+    account.accepted()
+    usage = (await account.settle(CallState.CANCELLED)).usage
+    assert usage == Usage(uncached_input=read, estimated=True)
 
 
 @pytest.mark.parametrize(("chars", "written"), [(8, 1), (40, 5)])

@@ -16,6 +16,7 @@ from hexgate.domain.call import CacheMode
 from hexgate.domain.catalog import Target
 from hexgate.domain.errors import BudgetExceeded, Overloaded, PriceUnknown
 from hexgate.domain.receipt import Receipt
+from hexgate.domain.spec import Params
 from tests.application.desk import Desk
 from tests.fakes import FakeProvider
 
@@ -158,6 +159,22 @@ async def test_the_callers_bounds_hold_for_the_cheaper_model_too(
     with pytest.raises(BudgetExceeded):
         await ask(desk, False, model=model, **bounds)
     assert desk.leaf.calls == []
+
+
+@pytest.mark.parametrize(
+    ("model", "cheaper", "longest", "told"),
+    [
+        ("fake/m", "fake/remembers", 60, []),  # whose own limit was 50 is not asked
+        ("fake/remembers", "fake/cheap", 50, ["cheap writes at most 50 tokens; 60 was asked"]),
+    ],
+)
+async def test_an_answer_may_be_as_long_as_the_cheaper_model_lets_it(
+    model: str, cheaper: str, longest: int, told: list[str]
+) -> None:
+    desk = Desk(FakeProvider("one two"), budgets=(soft(1, cheaper),))
+    warnings, _ = await ask(desk, False, model=model, params=Params(max_output_tokens=60))
+    assert desk.leaf.calls[0].max_output_tokens == longest
+    assert [one.message for one in warnings if one.code == "PARAM_CLAMPED"] == told
 
 
 async def test_the_gateways_bound_holds_for_the_cheaper_model_too() -> None:

@@ -167,12 +167,15 @@ async def test_it_is_the_same_target_where_none_takes_over_from_a_slow_one() -> 
 def test_two_answers_at_once_are_one_and_the_other_is_closed_and_paid(way: str) -> None:
     async def story() -> None:
         a, b = SlowProvider(3), SlowProvider(1)
-        asked = slow("a/m", "b/m")
+        first, second = hops("a/m", "b/m")
+        # Of the ten tokens the second reads no more than fit.
+        path = (first, replace(second, context_tokens=4))
+        asked = call(hops=path, hedge_after_s=2.0, deadline=100.0)
         await ask(hedged(a=a, b=b), way, asked)
         assert told(asked) == [("b", "CANCELLED", True), ("a", "", False)]
         known = {
             "complete": Usage(uncached_input=10, output=2),
-            "open": INPUT,
+            "open": replace(INPUT, uncached_input=4),
             "embed": Usage(uncached_input=1),
         }
         assert billed(asked) == [known[way], None]

@@ -11,15 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hexgate.adapters.breaker.pybreaker import Settings
 from hexgate.adapters.ledger.memory import MemoryLedger
 from hexgate.adapters.limiter.memory import Limits
 from hexgate.application.books import Books
 from hexgate.application.budgets import Budgets
 from hexgate.application.policies.hold import Held
+from hexgate.application.policies.retry import TABLE, RetryRules
 from hexgate.domain.answer import TextDelta
 from hexgate.domain.attempts import Attempt
 from hexgate.domain.budget import Budget, Window
 from hexgate.domain.call import FallbackMode, Hold
+from hexgate.domain.conditions import Condition
 from hexgate.domain.errors import (
     AllTargetsFailed,
     BadResponse,
@@ -39,7 +42,7 @@ from tests.application.desk import PRICE, Desk, read
 from tests.application.draws import calls, worlds
 from tests.application.paths import along
 from tests.application.stacks import aimed, hardened, hops
-from tests.application.worlds import World, reckoned
+from tests.application.worlds import LONGEST, MOST, Asked, Step, World, reckoned
 from tests.contracts.ledger import intent
 from tests.fakes import FakeProvider, RecordingObserver, Script
 from tests.virtual import LoopClock, virtual
@@ -321,6 +324,35 @@ def test_no_call_is_charged_more_than_was_held_for_it(world: World) -> None:
         assert one.entry is not None
         assert one.entry.settlement is not None
         assert one.entry.settlement.cost.total_nanos <= one.entry.intent.hold_nanos
+
+
+def test_two_legs_that_meet_at_the_dearest_target_were_held_for() -> None:
+    """The first leg fails and waits to try again; the second begins elsewhere; the first follows
+    it there, for nothing else is left, and both are answered at the same moment.
+    """
+    cheap, dear = (replace(hop, price=rate(n)) for n, hop in enumerate(hops("a/m", "b/m")))
+    used = Usage(uncached_input=MOST, output=LONGEST)
+    waits_s = TABLE[Condition.OVERLOADED].wait_s
+    world = World(
+        steps={
+            "a": (Step(error=Overloaded),),
+            "b": (Step(after_s=20.0, used=used), Step(after_s=22.0 - waits_s, used=used)),
+        },
+        rules=RetryRules(),
+        breaker=Settings(),
+        wait_s=0.0,
+        concurrency=None,
+        limit_nanos=10**9,
+        chance=0.0,
+        calls=(
+            Asked(starts_s=0.0, hops=(cheap, dear), attempts=8, left_s=600.0, hedge_after_s=2.0),
+        ),
+    )
+    ((one,), _) = reckoned(world)
+    assert one.times == [0.0, 2.0, waits_s]
+    assert one.entry is not None
+    assert one.entry.settlement is not None
+    assert one.entry.settlement.cost.total_nanos == one.entry.intent.hold_nanos == 2 * 140
 
 
 @given(world=worlds(ANY, limits=st.integers(0, 2_000)))

@@ -210,7 +210,7 @@ class Writer:
         """Let go of what has waited too long."""
         self._ticking = False
         now = self._loop.time()
-        late: list[_Job] = []
+        late = [job for job in self._queue if job.until <= now]
         if late:
             self._queue = deque(job for job in self._queue if job.until > now)
         for job in late:
