@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hexgate.application.bounds import worst, worst_cost
 from hexgate.application.prepare import Prepare
@@ -63,19 +63,14 @@ def _estimate(request: ChatRequest, hop: Hop, tokens: Tokens, most_nanos: int) -
     shortest = Usage(uncached_input=hop.reads(tokens.likely), output=fewest, estimated=True)
     longest = Usage(output=hop.max_output_tokens, estimated=True)
     answer = cost(longest, hop.price)
+    # What is held beyond the answer is for the input, and for others that may take over.
+    beyond = 0 if hop.price is None else most_nanos - answer.output_nanos
     return Estimate(
         hop=hop,
         tokens=tokens,
         fewest=fewest,
         most=hop.max_output_tokens,
         low=cost(shortest, hop.price),
-        high=Cost(
-            input_nanos=max(0, most_nanos - answer.output_nanos),
-            output_nanos=min(most_nanos, answer.output_nanos),
-            price_version=answer.price_version,
-            estimated=True,
-        )
-        if hop.price is not None
-        else answer,
+        high=replace(answer, input_nanos=beyond),
         confidence=0.0 if hop.price is None else certainty(request.spec),
     )

@@ -18,7 +18,8 @@ from hexgate.entrypoints.fields import Address, Url, nanos
 from hexgate.entrypoints.kinds import KINDS, Azure, OpenAI, Simulator
 from hexgate.entrypoints.resilience import Alias
 from hexgate.entrypoints.section import Section
-from hexgate.entrypoints.settings import Card, Models, Server, Settings, Spend
+from hexgate.entrypoints.settings import Card, Models, Server, Settings
+from hexgate.entrypoints.spending import Spend
 
 SIM = {"sim": Simulator(kind="simulator")}
 UNITS = {

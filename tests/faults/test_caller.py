@@ -276,7 +276,9 @@ async def test_a_deadline_that_passes_ends_the_call_at_the_provider_too(begun: B
 
 
 async def test_who_reads_nothing_is_given_up_and_told() -> None:
-    async with world(server={"write_timeout_s": 0.2}) as made:
+    # What is said beyond the length that was allowed would not count.
+    allowed = {"max_output_tokens": {"default": 10**8}}
+    async with world(server={"write_timeout_s": 0.2}, models=allowed) as made:
         made.first.script([Fault.GIANT_BODY])
         call = streaming(made)
         seen = Seen()

@@ -15,6 +15,7 @@ from hexgate.entrypoints.config.errors import ConfigError
 from hexgate.entrypoints.config.load import load
 from hexgate.entrypoints.kinds import Anthropic, Compatible, Ollama, OpenAI, Simulator
 from hexgate.entrypoints.settings import Settings
+from hexgate.entrypoints.spending import Budget
 
 OPENAI = {"OPENAI_API_KEY": "sk-1"}
 BOTH = {**OPENAI, "ANTHROPIC_API_KEY": "sk-2"}
@@ -262,23 +263,18 @@ def test_what_kubernetes_sets_beside_a_service_of_our_name_is_left_alone() -> No
     )
 
 
-@pytest.mark.parametrize(
-    ("environ", "notice"),
-    [
-        (
-            {"DAILY_BUDGET_USD": "5"},
-            "DAILY_BUDGET_USD is set; budgets are not supported yet and NO daily bound is "
-            "enforced; MAX_COST_PER_REQUEST bounds each request",
-        ),
-    ],
-)
-def test_a_variable_of_a_later_release_is_answered(environ: dict[str, str], notice: str) -> None:
-    assert given({**OPENAI, **environ})[1] == [notice]
+@pytest.mark.parametrize("limit", ["5", "0.25", "0"])
+def test_a_daily_budget_is_for_all_calls_together(limit: str) -> None:
+    settings, notices = given({**OPENAI, "DAILY_BUDGET_USD": limit})
+    assert settings.budgets == {"daily": Budget(limit_usd=Decimal(limit), window="day")}
+    assert settings.budgets["daily"].scope == "global"
+    assert notices == []
 
 
-def test_a_switch_that_is_off_needs_no_answer() -> None:
+def test_a_switch_that_is_off_asks_for_nothing() -> None:
     off = {"ENABLE_LOAD_BALANCING": "false", "ENABLE_COST_OPTIMIZATION": "0"}
-    assert given({**OPENAI, **off, "DAILY_BUDGET_USD": "off"})[1] == []
+    settings, notices = given({**OPENAI, **off, "DAILY_BUDGET_USD": "off"})
+    assert (settings.budgets, notices) == ({}, [])
 
 
 def test_the_dotenv_file_adds_to_the_environment_and_never_wins(tmp_path: Path) -> None:

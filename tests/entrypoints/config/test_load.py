@@ -50,8 +50,8 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file(refused: Refused
     )
     assert refused(text) == [
         "h.yaml:2: server.listne: unknown key, expected one of: listen, admin_listen, "
-        "max_request_bytes, max_calls, max_deadline_s, default_deadline_s, drain_s, "
-        "write_timeout_s, reflection (did you mean 'listen'?)",
+        "metrics_listen, max_request_bytes, max_calls, max_deadline_s, default_deadline_s, "
+        "drain_s, write_timeout_s, reflection (did you mean 'listen'?)",
         "h.yaml:3: server.max_calls: found '0', expected a whole number from 1 to 1000000",
         "h.yaml:5: providers.claude: found 'anthropc' as kind, expected one of: "
         f"{known}, llamacpp, simulator (did you mean 'anthropic'?)",

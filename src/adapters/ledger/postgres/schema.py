@@ -57,7 +57,7 @@ def migrate(dsn: str, *, connect_s: float = 10.0) -> None:
     )
     try:
         with engine.begin() as connection:
-            pass
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             has = connection.exec_driver_sql(HAS_VERSION).scalar_one()
             check([*connection.exec_driver_sql(VERSION).scalars()] if has else [])
             config.attributes["connection"] = connection
