@@ -8,6 +8,7 @@ import os
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -20,6 +21,10 @@ from hexgate.v1.completion_service_pb2_grpc import CompletionServiceStub
 from tests.contracts.ledger import newest
 from tests.e2e.conftest import started
 from tests.entrypoints.grpc.conftest import streamed, whole
+
+if TYPE_CHECKING:
+    from hexgate.v1.completion_service_pb2_grpc import CompletionServiceAsyncStub
+
 
 # The nightly form: HEXGATE_KILL_ROUNDS=200.
 ROUNDS = int(os.environ.get("HEXGATE_KILL_ROUNDS", "10"))
@@ -51,7 +56,7 @@ class Told:
             self.enough.set()
 
 
-async def call(stub: CompletionServiceStub, told: Told, number: int) -> None:
+async def call(stub: CompletionServiceAsyncStub, told: Told, number: int) -> None:
     """One call, whole or as a stream."""
     options = pb.CompleteRequest().options
     options.attribution.agent_id = f"agent-{number % 3}"
@@ -72,7 +77,7 @@ async def call(stub: CompletionServiceStub, told: Told, number: int) -> None:
             told.answer(call_id, event.finished.cost.total_nanos)
 
 
-async def caller(stub: CompletionServiceStub, told: Told, first: int) -> None:
+async def caller(stub: CompletionServiceAsyncStub, told: Told, first: int) -> None:
     """Calls until the gateway is gone."""
     for number in itertools.count(first):
         try:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -21,6 +22,10 @@ from tests.contracts.ledger import newest
 from tests.e2e.conftest import serving, started
 from tests.entrypoints.grpc.conftest import streamed, whole
 from tests.postgres import PostgresServer, running
+
+if TYPE_CHECKING:
+    from hexgate.v1.completion_service_pb2_grpc import CompletionServiceAsyncStub
+
 
 # One call of this text with this longest answer is held at 100,000 nano-USD: 16 tokens for its
 # message and 44 for its bytes at 1,000, and 20 tokens of output at 2,000.
@@ -91,7 +96,7 @@ async def test_a_gateway_that_is_killed_takes_nothing_with_it(tmp_path: Path, ds
     folder, told = home(tmp_path, "a", dsn, "1000"), dict[str, int]()
     enough = asyncio.Event()
 
-    async def calls(stub: CompletionServiceStub) -> None:
+    async def calls(stub: CompletionServiceAsyncStub) -> None:
         for number in itertools.count():
             try:
                 if number % 2:
@@ -104,7 +109,7 @@ async def test_a_gateway_that_is_killed_takes_nothing_with_it(tmp_path: Path, ds
             if len(told) > 40:
                 enough.set()
 
-    async def stream(stub: CompletionServiceStub) -> None:
+    async def stream(stub: CompletionServiceAsyncStub) -> None:
         call_id = ""
         async for event in stub.StreamComplete(streamed("Hi.", "sim/sim-story"), timeout=30):
             call_id = event.started.response_id or call_id

@@ -133,6 +133,7 @@ def _ledger(settings: Settings) -> Iterator[str]:
     yield (
         f"ledger: {ledger.backend}"
         + (f" {ledger.path}" if ledger.backend == "sqlite" else "")
+        + (", migrated by hand" if ledger.backend == "postgres" and not ledger.migrate else "")
         + (", rows are kept for ever" if kept is None else f", rows are kept for {kept} days")
         + (f", daily sums by label {', '.join(ledger.labels)}" if ledger.labels else "")
     )
@@ -146,7 +147,8 @@ def _budgets(settings: Settings) -> Iterator[str]:
         yield (
             f"budget {name}: {budget.limit_usd:f} USD by {budget.window} for {budget.scope}; "
             + (f"from {soft.normalize():f} of it on {cheaper}, " if cheaper else "")
-            + f"then refused; unknown prices: {budget.unpriced}; alerts at {alerts or 'nothing'}"
+            + f"then refused; unknown prices: {budget.unpriced}; "
+            + (f"alerts at {alerts}" if alerts else "no alerts")
         )
     hook = settings.alerts.webhook
     if settings.budgets:

@@ -119,7 +119,12 @@ def _said(node: Node) -> dict[str, Any]:
 
 
 def _range(node: Node) -> str:
-    return f"from {node['minimum']:.12g} to {node['maximum']:.12g}"
+    return f"from {_plain(node['minimum'])} to {_plain(node['maximum'])}"
+
+
+def _plain(number: float) -> str:
+    """Without an exponent."""
+    return f"{number:.12f}".rstrip("0").rstrip(".")
 
 
 def _size(node: Node, least: str, most: str) -> str:

@@ -87,7 +87,7 @@ def _message(detail: ErrorDetails, loc: Key, key: Key, document: Document) -> st
             mapping = isinstance(document.find(key), dict)
             return f"expected {detail['msg']}" if mapping else f"{found}, expected {detail['msg']}"
         case "decimal_max_places":
-            return f"{found}, expected at most 9 decimals"
+            return f"{found}, expected at most {detail['ctx']['decimal_places']} decimals"
     if loc[-1:] == ("[key]",):
         return f"found the name {quoted(str(key[-1]))}, expected {schema.key_phrase(loc[:-2])}"
     hint = _hint(str(document.find(key)), list(map(str, schema.at(loc).get("enum", ()))))

@@ -69,7 +69,7 @@ class Page:
     async def write(self, db: Db) -> None:
         """A few statements, whatever there is; in a pipeline they cost no round trip."""
         sheet = self.sheet
-        new = list(sheet.dirty.items())
+        new = [(name, one) for name, one in sheet.dirty.items() if name not in self._accounts]
         old = [(name, one) for name, one in sheet.dirty.items() if name in self._accounts]
         grown = [
             (call_id, one.intent.started_at, one.intent.hold_nanos)
