@@ -216,3 +216,11 @@ async def read(desk: Desk, request: ChatRequest) -> list[Chunk | Ending]:
             if isinstance(item, Ending):
                 break
     return items
+
+
+async def ask(desk: Desk, way: str, **fields: Any) -> Any:
+    """One call, in this way, to its end: `complete`, `stream` or `embed`."""
+    if way == "embed":
+        return await desk.embed(desk.embed_request(**fields))
+    request = desk.request(**fields)
+    return await (read(desk, request) if way == "stream" else desk.complete(request))

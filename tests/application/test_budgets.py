@@ -23,7 +23,7 @@ from hexgate.domain.errors import (
     TimedOut,
 )
 from hexgate.domain.ledger import Intent
-from tests.application.desk import Desk, SlowLedger, read
+from tests.application.desk import Desk, SlowLedger, ask
 from tests.fakes import FakeProvider, Script
 
 # A short text has eleven bytes, a message 16 tokens beside them, and the answer 50 at the most, at
@@ -51,14 +51,6 @@ class Rush(MemoryLedger):
 def daily(limit_nanos: int, **fields: Any) -> Budget:
     """So much a day, for everybody unless these fields say otherwise."""
     return Budget(name="daily", limit_nanos=limit_nanos, window=Window.DAY, **fields)
-
-
-async def ask(desk: Desk, way: str, **fields: Any) -> object:
-    """One call, in this way, to its end."""
-    if way == "embed":
-        return await desk.embed(desk.embed_request(**fields))
-    request = desk.request(**fields)
-    return await (read(desk, request) if way == "stream" else desk.complete(request))
 
 
 def asked(desk: Desk) -> list[str]:

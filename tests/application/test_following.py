@@ -22,7 +22,7 @@ from hexgate.domain.errors import (
 )
 from hexgate.domain.interaction import Interaction
 from hexgate.domain.usage import Usage
-from tests.application.desk import BrokenLedger, Desk, FullLedger, read
+from tests.application.desk import BrokenLedger, Desk, FullLedger, ask, read
 from tests.fakes import FakeProvider, RecordingInteractions, Script, script
 from tests.test_fakes import RICH
 
@@ -37,14 +37,6 @@ def only(log: RecordingInteractions) -> Interaction:
     """What was told, once."""
     (told,) = log.told
     return told
-
-
-async def ask(desk: Desk, way: str, **fields: Any) -> Any:
-    """One call, in this way, to its end."""
-    if way == "embed":
-        return await desk.embed(desk.embed_request(**fields))
-    request = desk.request(**fields)
-    return await (read(desk, request) if way == "stream" else desk.complete(request))
 
 
 WAYS = pytest.mark.parametrize("way", ["complete", "stream", "embed"])

@@ -38,7 +38,7 @@ from hexgate.domain.errors import (
 from hexgate.domain.price import Price, Rates
 from hexgate.domain.usage import Usage
 from hexgate.ports.provider import Provider
-from tests.application.desk import PRICE, Desk, read
+from tests.application.desk import PRICE, Desk, ask
 from tests.application.draws import calls, worlds
 from tests.application.paths import along
 from tests.application.stacks import aimed, hardened, hops
@@ -88,14 +88,6 @@ def office(*outcomes: Any, limit: int = 10**9, **fields: Any) -> tuple[Desk, Gro
     ledger = Growing(leaf)
     budget = Budget(name="ever", limit_nanos=limit, window=Window.TOTAL)
     return Desk(leaf, ledger, budgets=(budget,)), ledger
-
-
-async def ask(desk: Desk, way: str, **fields: Any) -> object:
-    """One call, in this way, to its end."""
-    if way == "embed":
-        return await desk.embed(desk.embed_request(**fields))
-    request = desk.request(**fields)
-    return await (read(desk, request) if way == "stream" else desk.complete(request))
 
 
 IN = Usage(uncached_input=10)

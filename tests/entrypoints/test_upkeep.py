@@ -130,7 +130,8 @@ async def test_a_cancellation_ends_it_even_within_the_ledger() -> None:
     class Stuck(MemoryLedger):
         async def sweep(self, now: float) -> int:
             asked.set()
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.Event().wait()
+            return 0
 
     clock = FakeClock(now=START)
     working = asyncio.create_task(upkeep(Stuck(), clock, 30))

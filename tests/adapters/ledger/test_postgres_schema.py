@@ -14,7 +14,7 @@ from hexgate.adapters.ledger.postgres import schema
 from hexgate.adapters.ledger.postgres.ledger import open_postgres
 from hexgate.domain.errors import StoreUnavailable
 from hexgate.domain.report import DAY_S
-from tests.adapters.ledger.replicas import PATIENT, asked, opened, wrong
+from tests.adapters.ledger.replicas import PATIENT, asked, opened, stalled, wrong
 from tests.contracts.ledger import START, intent, settlement
 from tests.postgres import PostgresServer, running
 
@@ -161,6 +161,24 @@ async def test_rows_of_several_months_land_in_theirs_which_are_made_on_demand(
         assert await wrong(ledger) == ()
 
 
+async def test_a_call_of_another_gateway_and_another_month_is_found_amid_our_own(
+    database: str,
+) -> None:
+    async with opened(database) as other:
+        await other.begin(intent("theirs", started_at=MARCH - 1))
+    async with opened(database) as ledger:
+        await ledger.begin(intent("ours", started_at=MARCH))
+        async with stalled(database):
+            first = asyncio.create_task(ledger.begin(intent("first", started_at=MARCH)))
+            await asyncio.sleep(0)
+            ended = [
+                asyncio.create_task(ledger.settle(settlement(name))) for name in ("ours", "theirs")
+            ]
+            await asyncio.sleep(0)
+        await first
+        assert await asyncio.gather(*ended) == [True, True]
+
+
 async def test_a_month_that_somebody_removed_is_made_again(database: str) -> None:
     async with opened(database) as ledger:
         await ledger.begin(intent("a", started_at=MARCH))
@@ -196,9 +214,13 @@ async def test_a_month_that_somebody_looks_at_is_emptied_and_dropped_another_tim
         names = [str(number) for number in range(1100)]
         await asyncio.gather(*(ledger.begin(intent(one, started_at=MARCH - 1)) for one in names))
         await asyncio.gather(*(ledger.settle(settlement(one)) for one in names))
-        async with ledger.moment() as ask:
+        async with ledger.moment() as ask, opened(database, replace(PATIENT, begin_s=10)) as other:
             assert await ask("SELECT count(*) FROM calls", ()) == [(1100,)]
-            assert await ledger.prune(MARCH) == 1100
+            pruning = asyncio.create_task(ledger.prune(MARCH))
+            # Whoever waits to drop it holds up everybody who comes later, so it does not wait long.
+            while not pruning.done():
+                await other.begin(intent("new", started_at=MARCH))
+            assert await pruning == 1100
             assert "calls_2026_02" in await tables(database)
             assert await ask("SELECT count(*) FROM calls", ()) == [(1100,)]
         assert await ledger.prune(MARCH) == 0

@@ -277,6 +277,12 @@ def test_a_switch_that_is_off_asks_for_nothing() -> None:
     assert (settings.budgets, notices) == ({}, [])
 
 
+@pytest.mark.parametrize("limit", ["lots", "-1", "1e99", "0.0000000001", "5 USD"])
+def test_a_daily_budget_that_is_no_amount_is_refused_and_not_left_out(limit: str) -> None:
+    (line,) = refused({**OPENAI, "DAILY_BUDGET_USD": limit})
+    assert line.startswith(f"environment: DAILY_BUDGET_USD: found {limit!r}, expected ")
+
+
 def test_the_dotenv_file_adds_to_the_environment_and_never_wins(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text(

@@ -86,12 +86,12 @@ class PruningAccounts(Chore[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Dropping(Chore[bool]):
-    """Drop a partition; False where that is not possible now."""
+class Dropping(Chore[int | None]):
+    """Drop a partition, with so many rows; None where that is not possible now."""
 
     name: str
 
-    async def run(self, db: Db) -> bool:
+    async def run(self, db: Db) -> int | None:
         return await months.drop(db, self.name)
 
 

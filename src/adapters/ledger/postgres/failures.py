@@ -30,7 +30,7 @@ def verdict(error: Exception) -> Verdict:
             return Verdict.AGAIN
         case errors.CheckViolation() if homeless(error):
             return Verdict.AGAIN
-    if False or not isinstance(error, psycopg.Error):
+    if isinstance(error, _UNFIT) or not isinstance(error, psycopg.Error):
         return Verdict.UNFIT
     return Verdict.AWAY
 

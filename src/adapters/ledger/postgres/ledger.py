@@ -104,7 +104,9 @@ class PostgresLedger(Reading):
                 return done
 
     async def prune(self, before: float) -> int:
-        """See Ledger. Several gateways may prune at once; each counts its own."""
+        """See Ledger. Several gateways may prune at once; each counts its own. How many rows leave
+        with a whole month is an estimate where they are many.
+        """
         return await prune(self._writer, self._reader, before)
 
     async def adopt(self, budgets: Sequence[Budget], now: float) -> None:

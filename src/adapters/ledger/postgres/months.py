@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import LiteralString
 
 from psycopg import errors, sql
 
@@ -17,6 +18,13 @@ _DROP_WAIT = "200ms"
 NAMES = (
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
     "WHERE inhparent = 'calls'::regclass ORDER BY relname COLLATE \"C\""
+)
+# To count more than this takes longer than it is worth, and everybody waits.
+_MANY_BYTES = 32 << 20
+_HELD = (
+    "SELECT EXISTS (SELECT FROM {0} WHERE state = 'pending'), CASE WHEN pg_relation_size(oid) > %s "
+    "THEN greatest(reltuples, 0)::bigint ELSE (SELECT count(*) FROM {0}) END "
+    "FROM pg_class WHERE oid = %s::regclass"
 )
 _NAME = re.compile(r"calls_\d{4}_\d\d")
 _TAKE_LOCK = "SELECT pg_advisory_xact_lock(%s)"
@@ -64,24 +72,27 @@ async def partitions(db: Db) -> list[str]:
     return [name for (name,) in found]
 
 
-async def drop(db: Db, name: str) -> bool:
-    """Drop a partition in which no call is pending; False where it is in use, or gone."""
-    table = sql.Identifier(name)
+async def drop(db: Db, name: str) -> int | None:
+    """Drop a partition in which no call is pending, and say how many rows were in it: as PostgreSQL
+    estimates it, where there are many. None where it is in use, or gone.
+    """
     await db.execute(_TAKE_LOCK, (LOCK,))
     if name not in await partitions(db):
-        return False
+        return None
     try:
         async with db.transaction():
             await db.execute("SELECT set_config('lock_timeout', %s, true)", (_DROP_WAIT,))
             await db.execute("LOCK TABLE ONLY calls IN ACCESS EXCLUSIVE MODE")
-            await db.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
-            pending = sql.SQL("SELECT 1 FROM {} WHERE state = 'pending' LIMIT 1").format(table)
-            if await (await db.execute(pending)).fetchone() is None:
-                await db.execute(sql.SQL("DROP TABLE {}").format(table))
-                return True
+            await db.execute(_named("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", name))
+            found = await (await db.execute(_named(_HELD, name), (_MANY_BYTES, name))).fetchone()
+            assert found is not None
+            pending, rows = found
+            if not pending:
+                await db.execute(_named("DROP TABLE {}", name))
+                return int(rows)
     except errors.LockNotAvailable:
         pass
-    return False
+    return None
 
 
 async def _attach(db: Db, wanted: tuple[float, ...]) -> None:
@@ -97,12 +108,10 @@ async def _attach(db: Db, wanted: tuple[float, ...]) -> None:
         for name, at in names.items():
             if name in there:
                 continue
-            table, (start, end) = sql.Identifier(name), bounds(at)
-            await db.execute(
-                sql.SQL("CREATE TABLE {} (LIKE calls INCLUDING DEFAULTS)").format(table)
-            )
-            await db.execute(
-                sql.SQL(
-                    "ALTER TABLE calls ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
-                ).format(table, start, end)
-            )
+            await db.execute(_named("CREATE TABLE {} (LIKE calls INCLUDING DEFAULTS)", name))
+            attach = "ALTER TABLE calls ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
+            await db.execute(_named(attach, name, *bounds(at)))
+
+
+def _named(text: LiteralString, table: str, *values: float) -> sql.Composed:
+    return sql.SQL(text).format(sql.Identifier(table), *values)

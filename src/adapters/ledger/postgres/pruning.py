@@ -9,35 +9,21 @@ from hexgate.domain.report import DAY_S
 
 _TENANTS = "SELECT DISTINCT tenant FROM sums WHERE dimension = ''"
 
-# To count many takes longer than it is worth.
-_HELD = (
-    "SELECT EXISTS (SELECT 1 FROM {0} WHERE state = 'pending'), CASE WHEN reltuples > 1000000 "
-    "THEN reltuples::bigint ELSE (SELECT count(*) FROM {0}) END "
-    "FROM pg_class WHERE oid = '{0}'::regclass"
-)
-
 
 async def prune(writer: Writer, reader: Reader, before: float) -> int:
-    """See Ledger. Of several gateways at once each removes, and counts, its own share; what leaves
-    with a month of more than a million rows is counted as PostgreSQL estimates it.
-    """
+    """See Ledger. Of several gateways at once each removes, and counts, its own share."""
     day = before // DAY_S * DAY_S
     # First: whoever reads from now on knows that rows may be missing.
     await writer.submit(chores.Marking(day))
     removed = 0
     for (name,) in await reader.rows(months.NAMES):
         if months.over(name, day):
-            removed += await _drop(writer, reader, name)
+            rows = await writer.submit(chores.Dropping(name))
+            removed += rows or 0
     for (tenant,) in await reader.rows(_TENANTS):
         removed += await _repeated(writer, chores.PruningCalls(tenant, day))
     await _repeated(writer, chores.PruningAccounts(day))
     return removed
-
-
-async def _drop(writer: Writer, reader: Reader, name: str) -> int:
-    """How many rows left with the partition: all, or none."""
-    ((pending, rows),) = await reader.rows(_HELD.format(name))
-    return rows if not pending and await writer.submit(chores.Dropping(name)) else 0
 
 
 async def _repeated(writer: Writer, chore: chores.Chore[int]) -> int:
