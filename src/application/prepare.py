@@ -72,7 +72,7 @@ class Prepare:
         plan = self._router.listed(request, tokens, budget.cheaper)
         if not plan.hops:
             return None
-        first, asked = plan.hops[0], call.hops[0]
+        first = plan.hops[0]
         return replace(
             call,
             model=first.model,
@@ -81,7 +81,7 @@ class Prepare:
             hops=plan.hops,
             hold=Hold(),
             hedge_after_s=0.0,
-            warnings=(*_rest(call), *_clamped(spec, first), *_downgraded(budget, asked, first)),
+            warnings=(*_rest(call), *_clamped(spec, first), *_downgraded(budget, call, first)),
             # Whoever asks once there is money again shall not find the lesser answer.
             options=replace(call.options, cache_mode=CacheMode.BYPASS),
         )
@@ -157,13 +157,20 @@ _NO_HEDGE = Warned(
 )
 
 
-def _downgraded(budget: Budget, asked: Hop, given: Hop) -> Iterator[Warned]:
+def _downgraded(budget: Budget, call: Call, given: Hop) -> Iterator[Warned]:
+    asked = call.hops[0]
     if (asked.provider, asked.model) != (given.provider, given.model):
         yield Warned(
             "MODEL_DOWNGRADED",
             f"too little is left of the budget {budget.name} for {asked.provider}/{asked.model}: "
             f"the call goes to {given.provider}/{given.model}",
             "spec.model",
+        )
+    if call.options.hedge_after_s and call.hedge_after_s:
+        yield Warned(
+            "HEDGE_SKIPPED",
+            "a call that a budget sends to a cheaper model has no second attempt beside it",
+            "options.routing.hedge_after",
         )
 
 

@@ -33,7 +33,7 @@ class Window(enum.Enum):
         """When that window begins, and when it ends; None is never."""
         if self is Window.TOTAL:
             return 0.0, None
-        start = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        start = datetime.fromtimestamp(at // _DAY_S * _DAY_S, UTC)
         if self is Window.DAY:
             return start.timestamp(), (start + timedelta(days=1)).timestamp()
         start = start.replace(day=1)

@@ -139,8 +139,14 @@ class Hop:
         return condition in (FAILING if self.rule is None else self.rule.on)
 
     def reads(self, tokens: int) -> int:
-        """Of so many input tokens, those that it can read: no more than fit into its context."""
-        return min(tokens, self.context_tokens) if self.context_tokens else tokens
+        """Of so many input tokens, those that it can read: no more than fit into its context. Where
+        there is a price for longer inputs, the context is larger than it is said to be.
+        """
+        most = self.context_tokens
+        tiers = () if self.price is None else self.price.tiers
+        if not most or any(tier.above_input_tokens >= most for tier in tiers):
+            return tokens
+        return min(tokens, most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

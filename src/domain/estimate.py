@@ -42,6 +42,7 @@ class Scale:
     text: Callable[[str], int]
     message: int  # what providers wrap around each
     tool: int
+    hidden: Callable[[int], int]  # of bytes that no model need read: names, ids, signatures
     image: int
     document: Callable[[int], int]
     linked: int
@@ -60,6 +61,7 @@ LIKELY = Scale(
     text=lambda text: text_tokens(_bytes(text)),
     message=4,
     tool=4,
+    hidden=lambda _: 0,
     image=1_000,  # a usual one; the real figure depends on its size and the model
     document=lambda size: -(-size // 3),  # read as text and as pictures
     linked=1_000,
@@ -70,6 +72,7 @@ MOST = Scale(
     text=_bytes,
     message=16,
     tool=800,
+    hidden=lambda size: size,
     image=5_000,
     document=lambda size: max(size, 5_000),
     linked=100_000,
@@ -95,12 +98,13 @@ def input_tokens(spec: Spec | EmbedSpec, scale: Scale = LIKELY) -> int:
         return sum(_part(part, scale) for parts in spec.inputs for part in parts)
     total = scale.message * len(spec.messages)
     for message in spec.messages:
+        total += scale.hidden(len(message.name))
         for part in message.parts:
             total += _part(part, scale)
     for tool in spec.tools:
         total += scale.tool + scale.text(tool.name + tool.description + tool.schema_json)
     if isinstance(spec.output, SchemaJson):
-        total += scale.text(spec.output.schema_json)
+        total += scale.text(spec.output.schema_json) + scale.hidden(len(spec.output.name))
     return total
 
 
@@ -153,12 +157,16 @@ def _all_media(spec: Spec | EmbedSpec) -> Iterator[Media]:
 
 def _part(part: Part, scale: Scale) -> int:
     match part:
-        case Text(text) | Reasoning(text) | Refusal(text):
+        case Text(text) | Refusal(text):
             return scale.text(text)
+        case Reasoning():
+            return scale.text(part.text) + scale.hidden(len(part.signature))
         case ToolCall():
-            return scale.text(part.name + part.arguments_json)
+            said = scale.text(part.name + part.arguments_json)
+            return said + scale.hidden(len(part.call_id))
         case ToolResult():
-            return sum(_part(inner, scale) for inner in part.parts)
+            inner = sum(_part(one, scale) for one in part.parts)
+            return inner + scale.hidden(len(part.call_id))
         case Media():
             return _media(part, scale)
 

@@ -79,13 +79,18 @@ class Entry:
 def expired(intent: Intent, now: float) -> Settlement:
     """What a sweep at `now` records for a call whose outcome was never recorded.
 
-    The hold is charged in full, as wasted: nobody knows what was used, so the usage is zero.
+    The hold is charged in full, as wasted: nobody knows what was used, so the usage is zero. The
+    cost is unknown where nothing was held for want of a price.
     """
     return Settlement(
         call_id=intent.call_id,
         state=CallState.UNKNOWN,
         usage=Usage(estimated=True),
-        cost=Cost(wasted_nanos=intent.hold_nanos, estimated=True, unknown=not intent.price_known),
+        cost=Cost(
+            wasted_nanos=intent.hold_nanos,
+            estimated=True,
+            unknown=not (intent.price_known or intent.hold_nanos),
+        ),
         provider=intent.provider,
         model=intent.model,
         ended_at=now,

@@ -34,13 +34,13 @@ def scope_of(text: str) -> Scope:
     """The scope that a text names. Raises ValueError."""
     if text == "global":
         return Scope()
-    dimension, colon, value = text.partition(":")
+    dimension, _, value = text.partition(":")
     if dimension == "label":
-        key, joint, value = value.partition("=")
-        if not LABEL_KEY.fullmatch(key) or not joint:
+        key, _, value = value.partition("=")
+        if not LABEL_KEY.fullmatch(key):
             raise ValueError(text)
         dimension = f"{LABEL}{key}"
-    elif dimension not in FIELDS or not colon:
+    elif dimension not in FIELDS:
         raise ValueError(text)
     if not value:
         raise ValueError(text)

@@ -67,13 +67,14 @@ async def test_a_call_that_would_go_beyond_the_share_goes_to_the_cheaper_model(
     warnings, receipt = await ask(desk, streamed)
     assert (warnings, receipt.model, receipt.cost.total_nanos) == ((), "m", 14_000)
     # 14,000 are spent, so a nano-USD is missing.
-    (warned,), receipt = await ask(desk, streamed, call_id="c2", hedge_after_s=5.0)
+    (warned, alone), receipt = await ask(desk, streamed, call_id="c2", hedge_after_s=5.0)
     assert (warned.code, warned.field) == ("MODEL_DOWNGRADED", "spec.model")
     assert all(name in warned.message for name in ("daily", "fake/m", "fake/cheap"))
     assert (receipt.model, receipt.cost.total_nanos) == ("cheap", 1_400)
     intent = (await desk.entry("c2")).intent
     assert (intent.requested_model, intent.model) == ("fake/m", "cheap")
     # One attempt at a time: who is short of money does not run two side by side.
+    assert (alone.code, alone.field) == ("HEDGE_SKIPPED", "options.routing.hedge_after")
     assert intent.hold_nanos == CHEAP_HOLD
     assert desk.leaf.calls[-1].hedge_after_s == 0
     assert (await desk.balance()).spent_nanos == 15_400

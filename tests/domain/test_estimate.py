@@ -111,13 +111,15 @@ def test_all_that_is_said_counts_whoever_says_it() -> None:
     # Twelve bytes each.
     assert beside(said(Reasoning("I think so, "))) == (3, 12)
     assert beside(said(Refusal("I would not."))) == (3, 12)
-    assert beside(said(ToolCall("c1", "look", '{"at":2}'))) == (3, 12)
+    # Ids, names and signatures are bytes that may be counted, too.
+    assert beside(said(ToolCall("c1", "look", '{"at":2}'))) == (3, 12 + 2)
+    assert beside(said(Reasoning("I think so, ", b"\0" * 100))) == (3, 12 + 100)
 
 
 def test_what_a_tool_found_counts_as_what_it_is() -> None:
     image = Media("image/png", LINK)
     found = ToolResult("c1", (Text("four"), image))
-    assert beside(said(found)) == (1 + 1_000, 4 + 5_000)
+    assert beside(said(found)) == (1 + 1_000, 4 + 5_000 + 2)
 
 
 def test_a_tool_brings_hidden_instructions() -> None:
@@ -128,7 +130,7 @@ def test_a_tool_brings_hidden_instructions() -> None:
 
 def test_a_schema_is_read_too() -> None:
     spec = Spec(model="m", messages=(), output=SchemaJson("s", '{"at":2}'))
-    assert Tokens.of(spec) == Tokens(2, 8)
+    assert Tokens.of(spec) == Tokens(2, 8 + 1)
     assert Tokens.of(Spec(model="m", messages=(), output=AnyJson())) == Tokens(0, 0)
 
 

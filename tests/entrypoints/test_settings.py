@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from hexgate.adapters.providers.vendors import VENDORS
 from hexgate.domain.call import Timeouts as DomainTimeouts
-from hexgate.entrypoints import kinds, prices, resilience, settings
+from hexgate.entrypoints import interactions, kinds, prices, resilience, settings, spending
 from hexgate.entrypoints.fields import Address, Url, nanos
 from hexgate.entrypoints.kinds import KINDS, Azure, OpenAI, Simulator
 from hexgate.entrypoints.resilience import Alias
@@ -37,9 +37,9 @@ UNITS = {
 
 def sections() -> list[type[Section]]:
     """Every model of the settings."""
-    named = {**vars(kinds), **vars(prices), **vars(resilience), **vars(settings)}
-    found = [value for value in named.values() if isinstance(value, type)]
-    return [value for value in found if issubclass(value, Section)]
+    modules = (interactions, kinds, prices, resilience, settings, spending)
+    found = [value for one in modules for value in vars(one).values() if isinstance(value, type)]
+    return [value for value in dict.fromkeys(found) if issubclass(value, Section)]
 
 
 def numbers(node: object, path: str = "") -> Iterator[tuple[str, dict[str, object]]]:

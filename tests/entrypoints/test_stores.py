@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +23,7 @@ from hexgate.entrypoints.settings import Settings
 from hexgate.entrypoints.stores import open_herald, open_ledger
 from hexgate.ports.store import Store
 from tests.adapters.alerts.receiver import nobody_there, receiving
-from tests.contracts.herald import ALERT
+from tests.contracts.herald import ALERT, PROMPTLY_S
 from tests.contracts.ledger import intent
 from tests.contracts.reports import ended
 
@@ -134,4 +135,4 @@ async def test_a_webhook_keeps_to_its_timeout() -> None:
     async with receiving() as receiver, AsyncExitStack() as stack:
         hook = {"url": f"{receiver.url}/hang", "timeout_s": 0.05}
         herald = await open_herald(told(alerts={"webhook": hook}), stack)
-        assert await herald.deliver(ALERT) == "TimeoutError"
+        assert await asyncio.wait_for(herald.deliver(ALERT), PROMPTLY_S) == "TimeoutError"

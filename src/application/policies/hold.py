@@ -43,12 +43,20 @@ class Held:
         hold = call.hold
         needed = hold.base_nanos + risked(call)
         if needed > hold.nanos:
-            try:
-                await self._ledger.extend(call.call_id, needed)
-            except KeyError as error:
-                raise StoreUnavailable(
-                    "the ledger has closed this call already, so nothing more can be held for it",
-                    metadata={"store": "ledger"},
-                ) from error
+            await self._extend(call.call_id, needed)
             hold.nanos = max(hold.nanos, needed)
         return await go(call)
+
+    async def _extend(self, call_id: str, hold_nanos: int) -> None:
+        try:
+            await self._ledger.extend(call_id, hold_nanos)
+        except KeyError as error:
+            closed = StoreUnavailable(
+                "the ledger has closed this call already, so nothing more can be held for it",
+                metadata={"store": "ledger"},
+            )
+            closed.sent = False
+            raise closed from error
+        except StoreUnavailable as error:
+            error.sent = False  # it was found out before the provider was asked
+            raise

@@ -13,6 +13,7 @@ from hexgate.entrypoints.config.describe import describe
 from hexgate.entrypoints.config.load import load
 from hexgate.entrypoints.kinds import Simulator
 from hexgate.entrypoints.settings import Settings
+from hexgate.entrypoints.spending import DOWNGRADE_AT, Budget
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples/hexgate.yaml"
@@ -80,10 +81,17 @@ def test_the_example_is_valid_with_its_defaults_uncommented_and_they_are_the_def
         was, is_ = getattr(plain, section).model_dump(), getattr(full, section).model_dump()
         if section == "server":
             assert is_.pop("default_deadline_s") == was["max_deadline_s"]
-        for key in ("default_deadline_s", "interval_s"):  # shown although they have no default
+        # Shown although they have no default.
+        for key in ("default_deadline_s", "interval_s", "metrics_listen", "retention_days"):
             was.pop(key, None)
             is_.pop(key, None)
         assert was == is_
+    for budget in full.budgets.values():
+        for key in ("alerts", "unpriced"):
+            assert getattr(budget, key) == Budget.model_fields[key].default
+    assert full.budgets["daily"].scope == Budget.model_fields["scope"].default
+    assert full.budgets["each-agent"].downgrade_at == DOWNGRADE_AT
+    assert full.alerts == plain.alerts
     assert full.max_attempts == plain.max_attempts
     assert full.routing.strategy == plain.routing.strategy
     rule = full.routing.fallback[0].model_dump()
@@ -140,6 +148,11 @@ def test_the_description_says_what_would_be_used_and_no_key() -> None:
         "card lab/qwen3-32b: context_tokens, max_output_tokens, price",
         "ledger: sqlite hexgate.db",
         "spend: at most 0.50 USD per request",
+        "budget daily: 25 USD by day for global; then refused; unknown prices: refuse; "
+        "alerts at 0.8, 1",
+        "budget each-agent: 100 USD by month for agent:*; from 0.8 of it on openai/gpt-5-nano, "
+        "local/mistral:7b, then refused; ",
+        "alerts: log and metrics\n",
         "log: info, JSON lines",
     ):
         assert part in text, part
