@@ -199,14 +199,37 @@ class AuditContract:
         await tamper(f"DELETE FROM sums WHERE dimension = 'label:team' AND day = '{YESTERDAY}'")
         assert await ledger.audit() == ()
 
+    async def test_while_old_rows_are_being_pruned_nothing_is_wrong(
+        self, ledger: Books, tamper: Tamper
+    ) -> None:
+        await filled(ledger)
+        await tamper(f"INSERT INTO facts VALUES ('oldest', {MIDNIGHT})")
+        assert await ledger.audit() == ()
+
     async def test_where_all_is_wrong_not_all_of_it_is_named(
         self, ledger: Books, tamper: Tamper
     ) -> None:
         names = [f"{number:04}" for number in range(MOST_FINDINGS + 1)]
         await asyncio.gather(*(ended(ledger, name, agent_id=name) for name in names))
-        await tamper("UPDATE sums SET calls = calls + 1 WHERE dimension = 'agent'")
+        await tamper("UPDATE sums SET calls = calls + 1, output = 0 WHERE dimension = 'agent'")
+        accounts = ", ".join(f"('b|total|{name}', 9, '', 0, 1, 0)" for name in names)
+        await tamper(f"INSERT INTO accounts VALUES {accounts}")
         found = await ledger.audit()
-        assert [one.where.split()[2] for one in found] == [f"{name}," for name in names[:-1]]
+        held = [one.where for one in found if one.what == "held, in nano-USD"]
+        assert held == [f"b|total|{name}" for name in names[:-1]]
+        sums = [one.where for one in found if "agent" in one.where]
+        assert len(sums) == MOST_FINDINGS
+        assert len(found) == 2 * MOST_FINDINGS
+
+    async def test_labels_that_were_told_later_hide_no_wrong_one(
+        self, ledger: Books, tamper: Tamper
+    ) -> None:
+        names = [f"{number:04}" for number in range(MOST_FINDINGS + 1)]
+        await asyncio.gather(*(ended(ledger, name, labels={SUMMED_LABEL: name}) for name in names))
+        await tamper("UPDATE sums SET calls = 0 WHERE dimension = 'label:team'")
+        await tamper(f"UPDATE sums SET calls = 2 WHERE value = '{names[-1]}'")
+        where = f"{TODAY}, label:team {names[-1]}, openai/gpt-4o of acme"
+        assert await ledger.audit() == one(where, "calls", 2, 1)
 
     async def test_what_is_to_be_known_is_told_beside_what_adds_up(self, ledger: Books) -> None:
         await filled(ledger)
@@ -217,8 +240,8 @@ class AuditContract:
         dear = replace(intent("dear"), hold_nanos=20)
         await ledger.begin(dear, asks(dear, small))
         await ledger.settle(settlement("dear", nanos=500))
-        free = replace(intent("free"), price_known=False, started_at=START - 100, expires_at=START)
-        await ledger.begin(free)
+        free = intent("free", started_at=START - 100)
+        await ledger.begin(replace(free, price_known=False, hold_nanos=0))
         await ledger.sweep(START)  # its price is unknown, so is what it cost
         found = await ledger.examine(START + 60)
         assert found == Examined(

@@ -33,6 +33,11 @@ ADDRESSES = {
     "localhost:50052": (admin_service_pb2,),
 }
 KEYS = ("OPENAI_API_KEY", "OPENAI_API_KEYS", "ANTHROPIC_API_KEY", "OPENAI_KEY_A", "OPENAI_KEY_B")
+VARIABLES = {
+    **{name: f"sk-{name}" for name in KEYS},
+    "ALERT_URL": "https://hooks.test/t0ken",
+    "ALERT_SECRET": "whsec",
+}
 PROVIDERS = """\
 providers:
   openai: {kind: openai, api_key: k}
@@ -101,7 +106,7 @@ def test_every_piece_of_configuration_is_accepted(text: str, tmp_path: Path) -> 
     path = tmp_path / "h.yaml"
     (tmp_path / "key").write_text("sk-3")
     path.write_text(completed(text), encoding="utf-8")
-    load(path, {name: f"sk-{name}" for name in KEYS}, dotenv=None)
+    load(path, VARIABLES, dotenv=None)
 
 
 @pytest.mark.parametrize(

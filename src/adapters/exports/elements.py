@@ -22,6 +22,8 @@ MAX_CHARS = 16 << 20
 DATA = "data"
 _CHUNK_CHARS = 1 << 16
 _LONGEST_WORD = len("-Infinity")
+# What may be the rest of a number, up to the end of what is read: 1 is also how 1.5e3 begins.
+_MAY_GO_ON = re.compile(r"[-+.0-9eE]*\Z")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -84,6 +86,9 @@ class _Elements:
         """A page is known by its data; another object is an element itself."""
         at, paged = self._place(), False
         members: dict[str, object] = {}
+        if (small := self._small()) is not None:
+            yield Element(small, at)
+            return
         self._take("{")
         while self._peek() != "}":
             if members or paged:
@@ -96,6 +101,20 @@ class _Elements:
                 members[name] = self._value()
         self._take("}")
         yield PageEnd(members) if paged else Element(members, at)
+
+    def _small(self) -> dict[str, object] | None:
+        """The object that begins here, if all of it is read and it is no page: so most lines are
+        decoded in one go.
+        """
+        try:
+            value, end = self._decoder.raw_decode(self._text, self._at)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(value.get(DATA), list):
+            return None
+        self._advance(end)
+        found: dict[str, object] = value
+        return found
 
     def _element(self) -> Element:
         if self._peek() != "{":
@@ -118,8 +137,7 @@ class _Elements:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
-                # A number may go on in what is not read yet.
-                if end < len(self._text) or self._ended:
+                if self._ended or not _MAY_GO_ON.match(self._text, end):
                     self._advance(end)
                     return value
             except json.JSONDecodeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from decimal import Decimal
 from typing import Any, TextIO
 
 import pytest
@@ -15,7 +16,8 @@ from hexgate.adapters.exports import elements
 from hexgate.adapters.exports.elements import Element, PageEnd
 from hexgate.adapters.exports.fields import Broken
 
-SCALARS = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text(max_size=8)
+NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.none() | st.booleans() | NUMBERS | st.text(max_size=8)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
@@ -62,7 +64,8 @@ def test_what_comes_out_is_what_went_in(
     documents: list[tuple[Any, str]], indent: int | None
 ) -> None:
     text = "".join(json.dumps(one, indent=indent) + space for one, space in documents)
-    whole = [value for one, _ in documents for value in wanted(one)]
+    exact = (json.loads(json.dumps(one), parse_float=Decimal) for one, _ in documents)
+    whole = [value for one in exact for value in wanted(one)]
     assert found(io.StringIO(text)) == whole
     assert found(Dripping(text)) == whole
 
@@ -93,7 +96,9 @@ class Endless(io.TextIOBase):
         self.given = 0
 
     def read(self, size: int | None = -1, /) -> str:
-        text = self._element * max(1, (size or 0) // len(self._element))
+        assert size is not None
+        assert size > 0
+        text = self._element * max(1, size // len(self._element))
         self.given += len(text)
         return text
 
@@ -106,6 +111,13 @@ def test_a_file_of_any_size_is_read_piece_by_piece() -> None:
             break
     read = 20_000 * len('{"day": "2025-11-30", "calls": 1}\n')
     assert stream.given < read + 3 * (1 << 16)
+
+
+def test_what_more_text_cannot_mend_is_told_at_once() -> None:
+    stream = Endless('{"day": nul, "calls": 1}\n')
+    with pytest.raises(Broken, match="f:1:9: found 'nul, "):
+        found(stream)  # type: ignore[arg-type] # no file
+    assert stream.given <= 1 << 16
 
 
 def test_a_value_without_end_is_refused_in_bounded_memory() -> None:

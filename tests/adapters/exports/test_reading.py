@@ -18,6 +18,7 @@ from openai.types.admin.organization import (
     UsageEmbeddingsResponse,
 )
 
+from hexgate.adapters.exports import generic
 from hexgate.adapters.exports.fields import Broken
 from hexgate.adapters.exports.reading import lines
 from hexgate.domain.reconcile import CALLS, COST, INPUT, OUTPUT, READ, UNCACHED, WRITTEN, Billed
@@ -229,6 +230,14 @@ BROKEN = {
     "no end of money": (
         "day,model,cost_usd\n2025-11-30,m,Infinity\n",
         "{file}:2: cost_usd: found 'Infinity'; expected at most",
+    ),
+    "no amount at all": (
+        "day,model,cost_usd\n2025-11-30,m,NaN\n",
+        "{file}:2: cost_usd: found 'NaN'; expected at most",
+    ),
+    "a line without end": (
+        f"{HEAD}{'x' * generic.MAX_LINE_CHARS}",
+        f"{{file}}:2: expected a line of less than {generic.MAX_LINE_CHARS} characters",
     ),
     "no figures": ("day,model\n2025-11-30,m\n", "{file}:2: input_tokens: found nothing; expected"),
     "a number": ("[7]", "{file}:1:2: found '7]'; expected an object"),

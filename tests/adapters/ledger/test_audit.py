@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hexgate.adapters.ledger.reader import Reader
 from hexgate.adapters.ledger.sqlite import open_sqlite, read_sqlite
 from hexgate.domain.errors import StoreUnavailable
 from tests.contracts.audit import AuditContract, Books, Tamper, filled
@@ -75,6 +77,39 @@ async def test_what_is_asked_within_a_moment_is_of_that_moment(path: Path, ledge
             assert await ask(count, ()) == [(1,)]
     finally:
         await beside.aclose()
+
+
+async def test_what_is_asked_beside_a_moment_is_of_now(path: Path, ledger: Books) -> None:
+    count = "SELECT count(*) FROM calls"
+    reader = Reader(path, "ledger")
+    try:
+        async with reader.moment() as ask:
+            assert await ask(count, ()) == [(0,)]
+            beside = asyncio.create_task(reader.rows(count))
+            await ledger.begin(intent("a"))
+        assert await beside == [(1,)]
+    finally:
+        await reader.aclose()
+
+
+async def test_a_moment_that_is_left_early_is_over(path: Path, ledger: Books) -> None:
+    reader = Reader(path, "ledger")
+
+    async def look() -> None:
+        async with reader.moment() as ask:
+            while True:
+                await ask("SELECT count(*) FROM calls", ())
+
+    try:
+        looking = asyncio.create_task(look())
+        await asyncio.sleep(0)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        await ledger.begin(intent("a"))
+        assert await reader.rows("SELECT count(*) FROM calls") == [(1,)]
+    finally:
+        await reader.aclose()
 
 
 async def test_whoever_reads_alone_cannot_write(path: Path, ledger: Books) -> None:

@@ -25,6 +25,9 @@ MONTHS = (
 MARCH = 1_772_323_200.0  # 2026-03-01
 
 
+HASTY = replace(PATIENT, begin_s=5.0, group_s=5.0)
+
+
 async def tables(dsn: str) -> list[str]:
     """The partitions that there are."""
     return [name for (name,) in await asked(dsn, MONTHS)]
@@ -214,7 +217,7 @@ async def test_a_month_that_somebody_looks_at_is_emptied_and_dropped_another_tim
         names = [str(number) for number in range(1100)]
         await asyncio.gather(*(ledger.begin(intent(one, started_at=MARCH - 1)) for one in names))
         await asyncio.gather(*(ledger.settle(settlement(one)) for one in names))
-        async with ledger.moment() as ask, opened(database, replace(PATIENT, begin_s=10)) as other:
+        async with ledger.moment() as ask, opened(database, HASTY) as other:
             assert await ask("SELECT count(*) FROM calls", ()) == [(1100,)]
             pruning = asyncio.create_task(ledger.prune(MARCH))
             # Whoever waits to drop it holds up everybody who comes later, so it does not wait long.

@@ -18,9 +18,10 @@ class Wire:
     def __init__(self, server: PostgresServer) -> None:
         self._socket = Path(server.folder, ".s.PGSQL.5432")
         self._ends: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._open.set()
-        self._losing = False
+        self._losing = self._cut_then = False
         self.lost = asyncio.Event()
         """Set when the answer to a commit was lost."""
         self.cut = False
@@ -50,8 +51,19 @@ class Wire:
         for end in self._ends:
             end.transport.abort()
 
-    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        """One connection."""
+    def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        """One connection, in a task of its own."""
+        task = asyncio.create_task(self._serve(client, back))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def aclose(self) -> None:
+        """Break everything, and wait until it is gone."""
+        self.release()
+        self.break_all()
+        await asyncio.gather(*self._serving)
+
+    async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         if self.cut:
             back.transport.abort()
             return
@@ -92,5 +104,4 @@ async def wired(server: PostgresServer) -> AsyncIterator[Wire]:
         yield wire
     finally:
         listening.close()
-        wire.release()
-        wire.break_all()
+        await wire.aclose()

@@ -112,6 +112,11 @@ async def test_nothing_but_metrics_is_served_where_prometheus_reads() -> None:
             assert answer.status == 405
 
 
+async def test_without_a_wish_for_metrics_there_are_none(served: Serve) -> None:
+    async with served(FakeProvider()) as server:
+        assert server.gateway.metrics_address == ""
+
+
 async def test_metrics_on_an_address_that_is_taken_prevent_the_start(served: Serve) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -19,6 +20,7 @@ from hexgate.domain.price import Cost
 from hexgate.domain.report import DAY_S
 from hexgate.domain.usage import Usage
 from hexgate.entrypoints.recovery.differences import NAMES
+from hexgate.entrypoints.recovery.reconcile import PAGE
 from tests.contracts.reports import MIDNIGHT
 from tests.entrypoints.grpc.books import done
 from tests.entrypoints.recovery.conftest import House, Ran
@@ -30,8 +32,8 @@ HEAD = "day,model,input_tokens,cache_read_tokens,cache_write_tokens,output_token
 EQUAL = f"{HEAD}{DAY},m,34,8,6,40,2,0.2\n{NEXT},m,17,4,3,20,1,0.1\n"
 
 
-def tried(provider: str, request_id: str, failure: str = "") -> Attempt:
-    return Attempt(provider=provider, model="m", request_id=request_id, failure=failure)
+def tried(provider: str, request_id: str, failure: str = "", model: str = "m") -> Attempt:
+    return Attempt(provider=provider, model=model, request_id=request_id, failure=failure)
 
 
 async def traffic(ledger: SqliteLedger) -> None:
@@ -251,6 +253,29 @@ def test_many_requests_are_not_all_shown_to_people(books: House) -> None:
     assert "single requests that do not match: 62; 50 are shown, see --format csv" in shown.out
     assert len(re.findall(" x[0-9]+ ", shown.out)) < 51
     assert len(requests(compare(books, text))) == 62
+
+
+def test_more_than_a_page_of_models_and_of_calls_is_compared_to_the_end(house: House) -> None:
+    names = [f"m{number:04}" for number in range(PAGE + 1)]
+
+    async def busy(ledger: SqliteLedger) -> None:
+        tries = {name: (tried("p", f"r-{name}", model=name),) for name in names}
+        ours: dict[str, Any] = {"provider": "p"}
+        await asyncio.gather(
+            *(done(ledger, name, model=name, attempts=tries[name], **ours) for name in names)
+        )
+
+    house.fill(busy)
+    text = [
+        json.dumps({"day": DAY, "model": name, "output_tokens": 20, "request_id": f"r-{name}"})
+        for name in names
+    ]
+    assert compare(house, "\n".join(text)).code == 0
+    # The oldest rows are read last, the last names are summed last.
+    for left_out in (names[0], names[-1]):
+        found = compare(house, "\n".join(line for line in text if left_out not in line))
+        assert [request_id for _, request_id, *_ in requests(found)] == [f"r-{left_out}"]
+        assert {model for _, model, _, _ in beyond(found)} == {left_out}
 
 
 def openai(ledger: dict[str, int]) -> str:
