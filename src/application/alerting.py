@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 from hexgate.domain.budget import Alert
 from hexgate.domain.errors import GatewayError
@@ -36,8 +36,15 @@ class Alerting:
     async def run(self) -> None:
         """Until cancelled. While the store cannot be read there is nothing to carry."""
         while True:
-            with suppress(GatewayError):  # the calls that it fails say so
+            try:
                 await self.once()
+            except GatewayError:
+                pass  # the calls that it fails say so
+            except Exception as error:
+                # No fault of one alert may end the telling of the others.
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "alerts could not be carried", "exception": error}
+                )
             await self._clock.sleep(POLL_S)
 
     async def once(self) -> None:

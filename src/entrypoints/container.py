@@ -6,7 +6,6 @@ Every provider below calls a typed function, because the library does not check 
 from __future__ import annotations
 
 from dependency_injector import containers, providers
-from prometheus_client import CollectorRegistry
 
 from hexgate.adapters.clock import SystemClock
 from hexgate.entrypoints.core import (
@@ -36,6 +35,7 @@ from hexgate.entrypoints.engines import (
     build_catalog,
     build_limiter,
     build_observer,
+    build_registry,
 )
 from hexgate.entrypoints.leaves import Leaves
 from hexgate.entrypoints.routes import build_routes
@@ -63,7 +63,7 @@ class Container(containers.DeclarativeContainer):
     breaker = providers.Singleton(build_breaker, settings, clock)
     cache = providers.Singleton(build_cache, settings, clock)
     observer = providers.Singleton(build_observer, settings)
-    registry = providers.Singleton(CollectorRegistry)
+    registry = providers.Singleton(build_registry, settings)
 
     # Core
     routes = providers.Singleton(build_routes, settings)

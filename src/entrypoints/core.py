@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from hexgate.adapters.alerts.log import AlertLog
-from hexgate.adapters.alerts.metrics import AlertMetrics
 from hexgate.adapters.observers.targets import TargetLog
 from hexgate.application.alerting import Alerting
 from hexgate.application.books import Books
@@ -54,6 +53,9 @@ from hexgate.ports.ledger import Ledger
 from hexgate.ports.limiter import Limiter
 from hexgate.ports.observer import Observer
 from hexgate.ports.store import Store
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 def build_vitals(clock: Clock) -> Vitals:
@@ -217,10 +219,14 @@ def build_books(
 
 
 def build_alerting(
-    ledger: Alerts, registry: CollectorRegistry, herald: Herald, clock: Clock
+    ledger: Alerts, registry: CollectorRegistry | None, herald: Herald, clock: Clock
 ) -> Alerting:
     """Who hears of budgets."""
     log = AlertLog(structlog.get_logger("hexgate.budgets"))
+    if registry is None:
+        return Alerting(ledger, (log,), herald, clock)
+    from hexgate.adapters.alerts.metrics import AlertMetrics
+
     return Alerting(ledger, (log, AlertMetrics(registry)), herald, clock)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,6 +23,9 @@ from hexgate.ports.cache import CompletionCache
 from hexgate.ports.clock import Clock
 from hexgate.ports.limiter import Limiter
 from hexgate.ports.observer import Observer
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 def build_catalog(settings: Settings, clock: Clock) -> Catalog:
@@ -101,3 +105,12 @@ def build_observer(settings: Settings) -> Observer:
     if settings.log.as_json:
         return CallLog(JsonLines(sys.stderr.buffer))
     return CallLog(structlog.get_logger("hexgate.calls"))
+
+
+def build_registry(settings: Settings) -> CollectorRegistry | None:
+    """Where metrics are counted; nowhere when nobody may read them."""
+    if settings.server.metrics_listen is None:
+        return None
+    from prometheus_client import CollectorRegistry
+
+    return CollectorRegistry()

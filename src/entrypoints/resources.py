@@ -17,9 +17,7 @@ from hexgate.adapters.clock import SystemClock
 from hexgate.adapters.fetching.files import Files
 from hexgate.adapters.fetching.guard import Guard
 from hexgate.adapters.fetching.links import Links
-from hexgate.adapters.observers.interactions import Off, open_log
-from hexgate.adapters.observers.redaction import Redaction
-from hexgate.adapters.observers.transcript import Wording
+from hexgate.adapters.observers.off import Off
 from hexgate.adapters.providers.account import Account
 from hexgate.adapters.providers.keys import Make, Ring, open_ring
 from hexgate.adapters.providers.open import Closer, open_provider
@@ -47,6 +45,10 @@ async def open_interactions(settings: Settings, stack: AsyncExitStack) -> Intera
     wish = settings.log.interactions
     if wish is None:
         return Off()
+    from hexgate.adapters.observers.interactions import open_log
+    from hexgate.adapters.observers.redaction import Redaction
+    from hexgate.adapters.observers.transcript import Wording
+
     redaction = Redaction.usual(wish.patterns) if wish.redact else Redaction(())
     try:
         log = await asyncio.to_thread(

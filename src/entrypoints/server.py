@@ -21,7 +21,7 @@ from grpc import aio
 from grpc_health.v1 import health
 
 from hexgate.adapters.alerts.nobody import Nobody
-from hexgate.adapters.observers.interactions import Off
+from hexgate.adapters.observers.off import Off
 from hexgate.adapters.uuid7 import uuid7
 from hexgate.application.probing import Probing
 from hexgate.entrypoints.container import Container
@@ -38,7 +38,6 @@ from hexgate.entrypoints.grpc.running import Calls
 from hexgate.entrypoints.grpc.targets import TargetMethods
 from hexgate.entrypoints.grpc.usage import UsageMethods
 from hexgate.entrypoints.leaves import Leaves
-from hexgate.entrypoints.metrics import exposed
 from hexgate.entrypoints.resources import (
     CannotStart,
     open_interactions,
@@ -148,6 +147,8 @@ def _measured(container: Container, address: str | None) -> AbstractAsyncContext
     """Metrics over HTTP, where they are wanted, to the end of the drain; gives their address."""
     if address is None:
         return nullcontext("")
+    from hexgate.entrypoints.metrics import exposed
+
     return exposed(container.registry(), address)
 
 

@@ -1,4 +1,4 @@
-"""What every store of accounts and alerts must do, beside its ledger."""
+"""What every store of accounts must do, beside its ledger."""
 
 from __future__ import annotations
 
@@ -288,6 +288,14 @@ class AccountsContract:
         subjects = [one.subject for one in await ledger.balances("", "", 10)]
         assert subjects == ["label:team=ads", "label:team=search"]
 
+    async def test_a_budget_of_a_session_counts_as_well(self, ledger: Store) -> None:
+        for call_id, session in (("a", "s1"), ("b", "s1"), ("c", "")):
+            await ledger.begin(replace(intent(call_id), session_id=session))
+            await ledger.settle(costs(call_id, 5))
+        await ledger.adopt((replace(EACH_AGENT, scope=Scope("session")),), START)
+        found = await balance(ledger)
+        assert (found.subject, found.spent_nanos) == ("session:s1", 10)
+
     async def test_adopting_what_is_known_changes_nothing(self, ledger: Store) -> None:
         await begun(ledger, "a", 600)
         await ledger.settle(costs("a", 5))
@@ -322,67 +330,3 @@ class AccountsContract:
         assert (await balance(ledger)).held_nanos == 600
         await ledger.settle(costs("a", 5))
         assert (await balance(ledger)).held_nanos == 0
-
-
-class AlertsContract:
-    """For subclasses of LedgerContract whose `ledger` is a Store."""
-
-    @pytest.fixture
-    def ledger(self) -> Store | AsyncIterator[Store]:
-        """The store under test."""
-        raise NotImplementedError("subclasses have one")
-
-    async def test_an_alert_is_raised_once_when_spending_reaches_it(self, ledger: Store) -> None:
-        for number, nanos in enumerate((799, 1, 50)):
-            await begun(ledger, str(number), nanos)
-            assert await ledger.claim(START, START, 10) == ()
-            outcome = replace(costs(str(number), nanos), ended_at=START + number)
-            await ledger.settle(outcome)
-            if nanos == 1:
-                (alert,) = await ledger.claim(START, START, 10)
-                assert alert.account == "daily|2025-11-21|global"
-                assert (alert.threshold_nanos, alert.limit_nanos) == (800, 1000)
-                assert (alert.spent_nanos, alert.raised_at) == (800, START + 1)
-                await ledger.delivered(alert)
-        assert await ledger.claim(START + 1000, START, 10) == ()
-
-    async def test_one_cost_may_raise_several(self, ledger: Store) -> None:
-        await begun(ledger, "a", 1000)
-        await ledger.settle(costs("a", 1000))
-        found = await ledger.claim(START, START, 10)
-        assert [alert.threshold_nanos for alert in found] == [800, 1000]
-
-    async def test_a_claimed_alert_is_nobody_elses_until_then(self, ledger: Store) -> None:
-        await begun(ledger, "a", 800)
-        await ledger.settle(costs("a", 800))
-        (alert,) = await ledger.claim(START, START + 30, 10)
-        assert await ledger.claim(START + 29, START + 60, 10) == ()
-        again = replace(alert, claims=1)
-        assert await ledger.claim(START + 30, START + 60, 10) == (again,)
-
-    async def test_no_more_are_claimed_than_asked(self, ledger: Store) -> None:
-        await begun(ledger, "a", 1000)
-        await ledger.settle(costs("a", 1000))
-        (first,) = await ledger.claim(START, START + 30, 1)
-        (second,) = await ledger.claim(START, START + 30, 1)
-        assert (first.threshold_nanos, second.threshold_nanos) == (800, 1000)
-
-    async def test_a_swept_hold_and_an_adopted_sum_raise_alerts_as_well(
-        self, ledger: Store
-    ) -> None:
-        call = await begun(ledger, "a", 900)
-        await ledger.sweep(call.expires_at)
-        (alert,) = await ledger.claim(call.expires_at, START, 10)
-        assert alert.threshold_nanos == 800
-        await ledger.delivered(alert)
-        await ledger.adopt((replace(DAY, name="later"),), START)
-        (alert,) = await ledger.claim(call.expires_at, START, 10)
-        assert (alert.account, alert.spent_nanos) == ("later|2025-11-21|global", 900)
-
-    async def test_delivering_twice_is_no_error(self, ledger: Store) -> None:
-        await begun(ledger, "a", 800)
-        await ledger.settle(costs("a", 800))
-        (alert,) = await ledger.claim(START, START, 10)
-        await ledger.delivered(alert)
-        await ledger.delivered(alert)
-        assert await ledger.claim(START, START, 10) == ()

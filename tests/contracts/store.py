@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contracts.accounts import AccountsContract, AlertsContract
+from tests.contracts.accounts import AccountsContract
+from tests.contracts.alerts import AlertsContract
 from tests.contracts.ledger import LedgerContract
 from tests.contracts.reports import ReportsContract
 

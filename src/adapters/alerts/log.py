@@ -32,11 +32,14 @@ class AlertLog:
             self._logger.warning("budget reached a share of its limit", **fields(alert))
 
     def undelivered(self, alert: Alert, why: str, *, for_good: bool) -> None:
-        """See Witness."""
+        """See Witness. One line for the first try, the second, the fourth, and so on."""
+        tries = alert.claims + 1
+        if tries & (tries - 1) and not for_good:
+            return
         write = self._logger.error if for_good else self._logger.warning
         text = "alert given up" if for_good else "alert not delivered yet"
         with contextlib.suppress(OSError, ValueError):
-            write(text, **fields(alert), why=why, tries=alert.claims + 1)
+            write(text, **fields(alert), why=why, tries=tries)
 
 
 def fields(alert: Alert) -> dict[str, str | int]:

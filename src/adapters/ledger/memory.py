@@ -11,7 +11,7 @@ from itertools import islice
 from hexgate.adapters.ledger.sheet import SUMS, Account, Sheet, charged, summed, totals
 from hexgate.domain import attribution
 from hexgate.domain.budget import Alert, Balance, Budget, Charge, window_end
-from hexgate.domain.errors import StoreUnavailable
+from hexgate.domain.errors import BudgetExceeded, StoreUnavailable
 from hexgate.domain.ledger import Entry, Intent, Settlement, expired
 from hexgate.domain.report import DAY_S, Group, Query, day_of, hour_of
 
@@ -44,7 +44,11 @@ class MemoryLedger:
         """See Ledger."""
         if intent.call_id in self._open or intent.call_id in self._closed:
             return
-        self._sheet.admit(charges, intent.hold_nanos)
+        try:
+            self._sheet.admit(charges, intent.hold_nanos, intent.started_at)
+        except BudgetExceeded:
+            self._write()
+            raise
         if len(self._open) + len(self._closed) >= self._max_entries:
             self._make_room()
         names = tuple(charge.account for charge in charges)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from hexgate.adapters.ledger import rows
+from hexgate.adapters.ledger.reporting import Statement
 from hexgate.adapters.ledger.totals import Pending, Totals
-from hexgate.domain.attribution import LABEL
 from hexgate.domain.budget import Alert, Budget, Charge, window_end
 from hexgate.domain.errors import BudgetExceeded, StoreUnavailable
 from hexgate.domain.ledger import CallState, Intent, Settlement, expired
-from hexgate.domain.report import DAY_S, day_of
+from hexgate.domain.report import DAY_S
 
 GROUP = 500
 """Rows that one operation sweeps or prunes at most, so that calls need not wait for all of them."""
@@ -76,9 +76,10 @@ class Dated(NamedTuple):
 
 
 class Adopting(NamedTuple):
-    """Budgets, and the moment whose windows count."""
+    """Budgets, and the moment whose windows count; `spent` is how the store is asked what was."""
 
     totals: Totals
+    spent: Callable[[str, float], Statement]
     budgets: Sequence[Budget]
     now: float
 
@@ -87,7 +88,7 @@ def begin(db: sqlite3.Connection, op: Beginning) -> None:
     """Raises BudgetExceeded; what was begun before is left as it is."""
     (totals, intent, charges), sheet = op, op.totals.sheet
     try:
-        sheet.admit(charges, intent.hold_nanos)
+        sheet.admit(charges, intent.hold_nanos, intent.started_at)
     except BudgetExceeded:
         if db.execute(_ONE, (intent.call_id,)).fetchone():
             return
@@ -166,25 +167,8 @@ def adopt(db: sqlite3.Connection, op: Adopting) -> None:
     """See Accounts."""
     for budget in op.budgets:
         scope, first = budget.scope, budget.window.bounds_at(op.now)[0]
-        if scope.dimension.startswith(LABEL):
-            # There may be no sums of a label from before it was configured.
-            value = "json_extract(nullif(labels, ''), ?)"
-            sql = (
-                f"SELECT {value} AS value, sum(CASE WHEN cost_unknown THEN 0 ELSE "  # noqa: S608 # constants
-                "input_nanos + output_nanos + wasted_nanos END) FROM calls "
-                "WHERE state <> 'pending' AND started_at >= ? GROUP BY 1"
-            )
-            given: tuple[str | float, ...] = (
-                label_path(scope.dimension.removeprefix(LABEL)),
-                first,
-            )
-        else:
-            sql = (
-                "SELECT value, sum(input_nanos + output_nanos + wasted_nanos) FROM sums "
-                "WHERE dimension = ? AND day >= ? GROUP BY value"
-            )
-            given = (scope.dimension, day_of(first))
-        for value, spent in db.execute(sql, given).fetchall():
+        found = db.execute(*op.spent(scope.dimension, first)).fetchall()
+        for value, spent in found:
             if not scope.dimension or (value and scope.value in ("", value)):
                 op.totals.sheet.adopt(budget.on(scope.of(value or ""), op.now), spent, op.now)
 

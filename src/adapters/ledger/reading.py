@@ -15,7 +15,7 @@ from hexgate.domain.budget import Balance
 from hexgate.domain.ledger import Entry
 from hexgate.domain.report import Group, Query, day_of
 
-_ACCOUNT = "account, limit_nanos, alerts, spent_nanos, held_nanos, opening_nanos"
+_ACCOUNT = ", ".join(rows.ACCOUNT)
 _FACTS = "SELECT name, value FROM facts"
 _NEWEST = "SELECT coalesce(max(started_at), 0) FROM calls WHERE tenant = ?"
 _BALANCES = (

@@ -97,6 +97,25 @@ class Reporting:
             given.append(limit)
         return sql, tuple(given)
 
+    def spent(self, dimension: str, start: float) -> Statement:
+        """Each value of a dimension of attribution, ALL for everything, and what was spent for it
+        by calls that started from a midnight on, in nano-USD; of all tenants.
+        """
+        whole = self._words.whole
+        if dimension in (ALL, *SUMMED):
+            money = whole.format(f"sum({' + '.join(SUMS[-3:])})")
+            where = "dimension = ? AND day >= ?"
+            sql = f"SELECT value, {money} FROM sums WHERE {where} GROUP BY value"  # noqa: S608 # constants
+            return sql, (dimension, day_of(start))
+        # Sums of a label may have begun later, and of sessions there are none.
+        column, given = self._column(dimension)
+        money = whole.format(f"sum({' + '.join(_MONEY)})")
+        sql = (
+            f"SELECT {column} AS value, {money} FROM calls "  # noqa: S608 # values are parameters
+            "WHERE state <> 'pending' AND started_at >= ? GROUP BY 1"
+        )
+        return sql, (*given, start)
+
     def records(
         self, query: Query, before: tuple[float, str] | None, limit: int, has: Extent
     ) -> Statement:

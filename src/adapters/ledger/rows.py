@@ -64,6 +64,17 @@ OUTCOME = (
     "failure",
     "attempts",
 )
+ACCOUNT = (
+    "account",
+    "limit_nanos",
+    "alerts",
+    "spent_nanos",
+    "held_nanos",
+    "opening_nanos",
+    "alerted_nanos",
+)
+"""The columns of the table of accounts."""
+
 ACCOUNTS = "accounts"
 """The column with the names of the accounts that a call is held on."""
 

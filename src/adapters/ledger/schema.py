@@ -82,7 +82,8 @@ CREATE TABLE accounts (
     alerts TEXT NOT NULL,
     spent_nanos INTEGER NOT NULL,
     held_nanos INTEGER NOT NULL,
-    opening_nanos INTEGER NOT NULL
+    opening_nanos INTEGER NOT NULL,
+    alerted_nanos INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sums (
     dimension TEXT NOT NULL,

@@ -77,6 +77,7 @@ class Account:
     spent_nanos: int = 0
     held_nanos: int = 0
     opening_nanos: int = 0
+    alerted_nanos: int = 0  # the highest amount for which an alert was raised
 
     def balance(self, name: str) -> Balance:
         """The same, frozen."""
@@ -105,11 +106,17 @@ class Sheet:
         self.sums: dict[SumKey, tuple[int, ...]] = {}
         self.alerts: list[Alert] = []
 
-    def admit(self, charges: Sequence[Charge], hold_nanos: int) -> None:
-        """Raises BudgetExceeded unless every account has room for the hold."""
+    def admit(self, charges: Sequence[Charge], hold_nanos: int, at: float) -> None:
+        """Raises BudgetExceeded unless every account has room for the hold.
+
+        Spending hardly ever reaches a limit to the last nano-USD, since calls are refused before;
+        so the first that is raises the limit's own alert.
+        """
         for charge in charges:
             account = self._account(charge.account) or Account(charge.limit_nanos)
             if account.spent_nanos + account.held_nanos + hold_nanos > charge.ceiling_nanos:
+                if charge.ceiling_nanos == charge.limit_nanos:
+                    self._alert(charge.account, account, charge.limit_nanos, at)
                 balance = replace(account, limit_nanos=charge.limit_nanos).balance(charge.account)
                 raise exceeded(balance, hold_nanos)
 
@@ -180,8 +187,16 @@ class Sheet:
         return bool(self.dirty or self.sums)
 
     def _spend(self, name: str, account: Account, nanos: int, at: float) -> None:
-        before = account.spent_nanos
         account.spent_nanos += nanos
+        self.dirty[name] = account
+        self._alert(name, account, account.spent_nanos, at)
+
+    def _alert(self, name: str, account: Account, reached_nanos: int, at: float) -> None:
+        """Raise what is due at an amount, and was not raised before."""
+        due = [one for one in account.alerts if account.alerted_nanos < one <= reached_nanos]
+        if not due:
+            return
+        account.alerted_nanos = max(due)
         self.dirty[name] = account
         self.alerts += [
             Alert(
@@ -191,8 +206,7 @@ class Sheet:
                 spent_nanos=account.spent_nanos,
                 raised_at=at,
             )
-            for threshold in account.alerts
-            if before < threshold <= account.spent_nanos
+            for threshold in due
         ]
 
     def _account(self, name: str) -> Account | None:

@@ -114,7 +114,9 @@ class SqliteLedger(Reading):
 
     async def adopt(self, budgets: Sequence[Budget], now: float) -> None:
         """See Accounts."""
-        await self._writer.submit(ops.adopt, ops.Adopting(self._totals, budgets, now), slow=True)
+        await self._writer.submit(
+            ops.adopt, ops.Adopting(self._totals, self._reporting.spent, budgets, now), slow=True
+        )
 
     async def claim(self, now: float, until: float, limit: int) -> tuple[Alert, ...]:
         """See Alerts. Nothing is written where there is nothing to claim."""

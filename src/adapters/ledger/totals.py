@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from hexgate.adapters.ledger.rows import ACCOUNT
 from hexgate.adapters.ledger.sheet import SUMS, Account, Sheet
 from hexgate.domain.ledger import Intent
 
-_COLUMNS = "limit_nanos, alerts, spent_nanos, held_nanos, opening_nanos"
-_LOAD = f"SELECT {_COLUMNS} FROM accounts WHERE account = ?"  # noqa: S608 # constants
-_SAVE = f"INSERT OR REPLACE INTO accounts (account, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 # constants
+_LOAD = f"SELECT {', '.join(ACCOUNT[1:])} FROM accounts WHERE account = ?"  # noqa: S608 # constants
+_SAVE = (
+    f"INSERT OR REPLACE INTO accounts ({', '.join(ACCOUNT)}) "  # noqa: S608 # constants
+    f"VALUES ({', '.join('?' * len(ACCOUNT))})"
+)
 _ADD = (
     f"INSERT INTO sums VALUES ({', '.join('?' * (6 + len(SUMS)))}) ON CONFLICT DO UPDATE SET "  # noqa: S608 # constants
     + ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
@@ -78,7 +81,7 @@ class Totals:
         return None if row is None else account_of(row)
 
 
-def account_row(name: str, account: Account) -> tuple[str, int, str, int, int, int]:
+def account_row(name: str, account: Account) -> tuple[str, int, str, int, int, int, int]:
     """An account as a row of its table."""
     return (
         name,
@@ -87,9 +90,10 @@ def account_row(name: str, account: Account) -> tuple[str, int, str, int, int, i
         account.spent_nanos,
         account.held_nanos,
         account.opening_nanos,
+        account.alerted_nanos,
     )
 
 
-def account_of(row: tuple[int, str, int, int, int]) -> Account:
+def account_of(row: tuple[int, str, int, int, int, int]) -> Account:
     """The account in a row, without its name."""
-    return Account(row[0], _amounts(row[1]), row[2], row[3], row[4])
+    return Account(row[0], _amounts(row[1]), *row[2:])

@@ -29,17 +29,6 @@ FLUSH_S = 10.0
 LAST_S = 5.0
 
 
-class Off:
-    """An Interactions that wants nothing."""
-
-    def wants(self, call_id: str) -> bool:  # noqa: ARG002 - whatever it is
-        """See Interactions."""
-        return False
-
-    def ended(self, interaction: Interaction) -> None:
-        """See Interactions."""
-
-
 class InteractionLog:
     """An Interactions that hands a share of the calls to a thread, which writes them down.
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from hexgate.adapters.observers.interactions import MAX_BYTES, MAX_RECORDS, InteractionLog, Off
+from hexgate.adapters.observers.interactions import MAX_BYTES, MAX_RECORDS, InteractionLog
+from hexgate.adapters.observers.off import Off
 from hexgate.adapters.observers.tally import EVERY_S, Tally
 from hexgate.domain.chat import Text
 from hexgate.ports.interactions import Interactions

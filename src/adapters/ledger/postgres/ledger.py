@@ -112,7 +112,7 @@ class PostgresLedger(Reading):
     async def adopt(self, budgets: Sequence[Budget], now: float) -> None:
         """See Accounts. Nobody is held up while it reads."""
         async with self._reader.moment() as ask:
-            found = await openings(ask, budgets, now)
+            found = await openings(ask, self._reporting, budgets, now)
         for place in range(0, len(found), chores.GROUP):
             group = found[place : place + chores.GROUP]
             await self._writer.submit(ops.Adopting(group, now))

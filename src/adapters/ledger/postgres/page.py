@@ -48,7 +48,7 @@ class Page:
 
     def begin(self, intent: Intent, row: Row, charges: Sequence[Charge]) -> None:
         """Raises BudgetExceeded, and then nothing is changed. `row` is INTENT and ACCOUNTS."""
-        self.sheet.admit(charges, intent.hold_nanos)
+        self.sheet.admit(charges, intent.hold_nanos, intent.started_at)
         self.sheet.hold(charges, intent.hold_nanos)
         self.calls[intent.call_id] = Kept(intent, tuple(charge.account for charge in charges))
         self._begun.append(row)

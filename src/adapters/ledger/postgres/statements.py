@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hexgate.adapters.ledger.rows import ACCOUNTS, INTENT, OUTCOME
+from hexgate.adapters.ledger.rows import ACCOUNT, ACCOUNTS, INTENT, OUTCOME
 from hexgate.adapters.ledger.sheet import SUMS
 
 _FLAGS = ("price_known", "streamed", "usage_estimated", "cost_estimated", "cost_unknown")
 _TIMES = ("started_at", "expires_at", "ended_at", "first_token_at", "raised_at")
 _AMOUNTS = frozenset(
-    ("hold_nanos", "limit_nanos", "spent_nanos", "held_nanos", "opening_nanos", "threshold_nanos")
+    (
+        "hold_nanos",
+        "limit_nanos",
+        "spent_nanos",
+        "held_nanos",
+        "opening_nanos",
+        "alerted_nanos",
+        "threshold_nanos",
+    )
 ).union(SUMS)
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(_FLAGS, "boolean"),
@@ -22,7 +30,6 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys(_AMOUNTS, "bigint"),
 }
 SUM_KEY = ("dimension", "day", "value", "provider", "model", "tenant")
-ACCOUNT = ("account", "limit_nanos", "alerts", "spent_nanos", "held_nanos", "opening_nanos")
 ALERT = ("account", "threshold_nanos", "limit_nanos", "spent_nanos", "raised_at")
 KEY = ("call_id", "started_at")
 

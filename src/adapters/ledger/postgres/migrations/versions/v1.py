@@ -68,7 +68,8 @@ _STEPS = (
         alerts text COLLATE "C" NOT NULL,
         spent_nanos bigint NOT NULL,
         held_nanos bigint NOT NULL,
-        opening_nanos bigint NOT NULL
+        opening_nanos bigint NOT NULL,
+        alerted_nanos bigint NOT NULL
     ) WITH (fillfactor = 50)
     """,
     """
