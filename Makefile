@@ -80,7 +80,7 @@ bench-ledger: setup ## Pairs of reserving and settling beside plain INSERTs, and
 
 long: setup ## The long forms: a million random steps over ledgers, 200 gateways and 200 writers killed
 	HEXGATE_WALK_STEPS=1000000 HEXGATE_KILL_ROUNDS=200 HEXGATE_CRASH_ROUNDS=200 $(BIN)/python -m pytest \
-	  -n $(WORKERS) tests/adapters/ledger/test_walk.py tests/adapters/ledger/test_crash.py tests/e2e/test_kill.py
+	  -o faulthandler_timeout=36000 -n $(WORKERS) tests/adapters/ledger/test_walk.py tests/adapters/ledger/test_crash.py tests/e2e/test_kill.py
 
 lock: ## Make requirements.lock anew (needs uv)
 	uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

@@ -145,11 +145,12 @@ async def serving(
 
 def _measured(container: Container, address: str | None) -> AbstractAsyncContextManager[str]:
     """Metrics over HTTP, where they are wanted, to the end of the drain; gives their address."""
-    if address is None:
+    registry = container.registry()
+    if registry is None or address is None:
         return nullcontext("")
     from hexgate.entrypoints.metrics import exposed
 
-    return exposed(container.registry(), address)
+    return exposed(registry, address)
 
 
 async def _start(

@@ -12,10 +12,11 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from hexgate.domain.budget import Balance, Budget, Charge, Scope, Window
+from hexgate.domain.budget import Balance, Budget, Charge, Scope, Window, window_end
 from hexgate.domain.errors import BudgetExceeded, StoreUnavailable
 from hexgate.domain.ledger import CallState, Intent, Settlement
 from hexgate.domain.price import Cost
+from hexgate.domain.report import DAY_S
 from hexgate.ports.store import Store
 from tests.contracts.ledger import START, intent, settlement
 
@@ -104,6 +105,7 @@ class Walk:
             if self.dice.random() < 0.02:
                 self._now += self.dice.choice((30.0, 600.0, 90_000.0, 32 * 86_400.0))
                 await self._sweep()
+                await self._prune()
             if self._crash is not None and self.dice.random() < 0.01:
                 await self._crashed(self._crash)
             await self.check()
@@ -154,7 +156,7 @@ class Walk:
         call = replace(
             intent(next(self._ids), started_at=self._now),
             agent_id=dice.choice(("", "a", "b")),
-            end_user_id=dice.choice(("u1", "u2")),
+            end_user_id=dice.choice(("u1", *["u2"] * 9)),
             labels=labels,
             hold_nanos=dice.choice((0, dice.randint(1, 300), dice.randint(1, 3_000))),
         )
@@ -201,6 +203,15 @@ class Walk:
         self.swept += swept
         for call in due:
             self.model.end(call.intent.call_id, call.hold)
+
+    async def _prune(self) -> None:
+        """Forget what is over: rows, and accounts without a hold whose window has ended."""
+        await self._any().prune(self._now)
+        midnight, model = self._now // DAY_S * DAY_S, self.model
+        for name, held in list(model.held.items()):
+            ends_at = window_end(name.split("|", 2)[1])
+            if ends_at is not None and ends_at <= midnight and not held:
+                del model.held[name], model.spent[name], model.limits[name]
 
     async def _crashed(self, crash: Callable[[], Awaitable[list[Store]]]) -> None:
         """In the midst of new calls and of ends, of which each has happened whole or not at all."""
