@@ -73,7 +73,7 @@ def _spent(words: Words, oldest: float) -> tuple[str, tuple[Any, ...]]:
     )
     kept = Side("SELECT account, spent_nanos AS amount FROM accounts")
     ended = Side(
-        "SELECT account, opening_nanos AS amount FROM accounts "  # noqa: S608 # constants
+        "SELECT account, opening_nanos AS amount FROM accounts "
         f"UNION ALL {_of_calls(words, CHARGED, _ENDED)}"
     )
     where = Side(f"{begins} >= ?", (day_of(oldest),))
@@ -82,7 +82,7 @@ def _spent(words: Words, oldest: float) -> tuple[str, tuple[Any, ...]]:
 
 def _of_calls(words: Words, amount: str, state: str) -> str:
     return (
-        f"SELECT each.value AS account, sum({amount}) AS amount FROM calls, {words.members} "  # noqa: S608 # constants
+        f"SELECT each.value AS account, sum({amount}) AS amount FROM calls, {words.members} "
         f"WHERE state {state} GROUP BY each.value"
     )
 
@@ -92,7 +92,7 @@ def _by_rows(words: Words, dimension: str, oldest: float) -> tuple[str, tuple[An
     its calls were made, so it is wrong only where its sums are larger.
     """
     kept = Side(
-        f"SELECT {', '.join((*_KEYS, *SUMS))} FROM sums WHERE dimension = ? AND day >= ?",  # noqa: S608 # constants
+        f"SELECT {', '.join((*_KEYS, *SUMS))} FROM sums WHERE dimension = ? AND day >= ?",
         (dimension, day_of(oldest)),
     )
     value, given = FIELDS.get(dimension, "''"), tuple[str, ...]()
@@ -100,7 +100,7 @@ def _by_rows(words: Words, dimension: str, oldest: float) -> tuple[str, tuple[An
         value, given = words.label, (words.label_key(dimension.removeprefix(LABEL)),)
     sums = (f"sum({one}) AS {name}" for one, name in zip(adds(words), SUMS, strict=True))
     rows = Side(
-        f"SELECT {words.day} AS day, {value} AS value, served_provider AS provider, "  # noqa: S608 # constants
+        f"SELECT {words.day} AS day, {value} AS value, served_provider AS provider, "
         f"served_model AS model, tenant, {', '.join(sums)} FROM calls "
         "WHERE state <> 'pending' AND started_at >= ? GROUP BY 1, 2, 3, 4, 5",
         (*given, oldest),
@@ -113,7 +113,7 @@ def _by_sums(words: Words, dimension: str, oldest: float) -> tuple[str, tuple[An
     keys = tuple(name for name in _KEYS if name != "value")
     sides = (
         Side(
-            f"SELECT {', '.join((*keys, *SUMS))} FROM sums WHERE dimension = ? AND day < ?",  # noqa: S608 # constants
+            f"SELECT {', '.join((*keys, *SUMS))} FROM sums WHERE dimension = ? AND day < ?",
             (one, day_of(oldest)),
         )
         for one in (dimension, ALL)
@@ -145,7 +145,7 @@ def _compared(
     names = ", ".join(keys)
     columns = ", ".join((*keys, *figures))
     sql = (
-        f"SELECT {names}, {', '.join(amounts)} FROM ("  # noqa: S608 # constants
+        f"SELECT {names}, {', '.join(amounts)} FROM ("
         f"SELECT 1 AS kept, {columns} FROM ({kept.sql}) AS a "
         f"UNION ALL SELECT 0 AS kept, {columns} FROM ({summed.sql}) AS b) AS sides "
         f"WHERE {where.sql} GROUP BY {names} HAVING {' OR '.join(differ)} "

@@ -21,14 +21,14 @@ GROUP = 500
 _MOST = 2**63 - 1
 _INTENT = ", ".join(rows.INTENT)
 _BEGIN = (
-    f"INSERT INTO calls ({_INTENT}, {rows.ACCOUNTS}) "  # noqa: S608 # constants
+    f"INSERT INTO calls ({_INTENT}, {rows.ACCOUNTS}) "
     f"VALUES ({', '.join('?' * (len(rows.INTENT) + 1))}) ON CONFLICT DO NOTHING"
 )
-_SETTLE = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in rows.OUTCOME)} WHERE call_id = ?"  # noqa: S608 # constants
-_OPEN = f"SELECT {_INTENT}, {rows.ACCOUNTS}, state FROM calls"  # noqa: S608 # constants
+_SETTLE = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in rows.OUTCOME)} WHERE call_id = ?"
+_OPEN = f"SELECT {_INTENT}, {rows.ACCOUNTS}, state FROM calls"
 _ONE = f"{_OPEN} WHERE call_id = ?"
 _EXPIRED = f"{_OPEN} WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
-_GET = f"SELECT {_INTENT}, {', '.join(rows.OUTCOME)} FROM calls WHERE call_id = ?"  # noqa: S608 # constants
+_GET = f"SELECT {_INTENT}, {', '.join(rows.OUTCOME)} FROM calls WHERE call_id = ?"
 _HOLD = "UPDATE calls SET hold_nanos = ? WHERE call_id = ?"
 _OLD = (
     "SELECT call_id FROM calls WHERE tenant = ? AND started_at < ? AND state <> 'pending' LIMIT ?"

@@ -19,12 +19,12 @@ _ACCOUNT = ", ".join(rows.ACCOUNT)
 _FACTS = "SELECT name, value FROM facts"
 _NEWEST = "SELECT coalesce(max(started_at), 0) FROM calls WHERE tenant = ?"
 _BALANCES = (
-    f"SELECT {_ACCOUNT} FROM accounts "  # noqa: S608 # constants
+    f"SELECT {_ACCOUNT} FROM accounts "
     "WHERE account >= ? AND account < ? AND account > ? ORDER BY account LIMIT ?"
 )
 _ABOVE = "FROM accounts WHERE spent_nanos + held_nanos > limit_nanos"
 _SIZE = (
-    "SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM accounts), "  # noqa: S608 # constants
+    "SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM accounts), "
     f"(SELECT count(DISTINCT day) FROM sums WHERE dimension = ''), (SELECT count(*) {_ABOVE}), "
     "(SELECT count(*) FROM calls WHERE state = 'pending' AND expires_at <= ?)"
 )
@@ -86,7 +86,7 @@ class Reading:
         async with self._source.moment() as ask:
             ((oldest,),) = await ask(OLDEST, ())
             ((calls, accounts, days, above, overdue),) = await ask(_SIZE, (now,))
-            lost = f"SELECT count(*), {whole(f'sum({CHARGED})')} FROM calls WHERE state = 'unknown'"  # noqa: S608 # constants
+            lost = f"SELECT count(*), {whole(f'sum({CHARGED})')} FROM calls WHERE state = 'unknown'"
             ((unknown, charged),) = await ask(lost, ())
             some = await ask(
                 f"SELECT {_ACCOUNT} {_ABOVE} ORDER BY account LIMIT ?",

@@ -87,7 +87,7 @@ class Reporting:
         text = " UNION ALL ".join(part for part, _ in parts)
         given = [value for _, found in parts for value in found]
         sums = ", ".join(f"{self._words.whole.format(f'sum({name})')} AS {name}" for name in SUMS)
-        sql = f"SELECT {', '.join([*values, sums])} FROM ({text}) AS parts"  # noqa: S608 # values are parameters
+        sql = f"SELECT {', '.join([*values, sums])} FROM ({text}) AS parts"
         if by:
             plain = [f"{value}{self._words.plain}" for value in values]
             if after is not None:
@@ -105,13 +105,13 @@ class Reporting:
         if dimension in (ALL, *SUMMED):
             money = whole.format(f"sum({' + '.join(SUMS[-3:])})")
             where = "dimension = ? AND day >= ?"
-            sql = f"SELECT value, {money} FROM sums WHERE {where} GROUP BY value"  # noqa: S608 # constants
+            sql = f"SELECT value, {money} FROM sums WHERE {where} GROUP BY value"
             return sql, (dimension, day_of(start))
         # Sums of a label may have begun later, and of sessions there are none.
         column, given = self._column(dimension)
         money = whole.format(f"sum({' + '.join(_MONEY)})")
         sql = (
-            f"SELECT {column} AS value, {money} FROM calls "  # noqa: S608 # values are parameters
+            f"SELECT {column} AS value, {money} FROM calls "
             "WHERE state <> 'pending' AND started_at >= ? GROUP BY 1"
         )
         return sql, (*given, start)
@@ -126,7 +126,7 @@ class Reporting:
             where += " AND (started_at, call_id) < (?, ?)"
             given += before
         sql = (
-            f"SELECT {', '.join((*INTENT, *OUTCOME))} FROM calls WHERE {where} "  # noqa: S608 # values are parameters
+            f"SELECT {', '.join((*INTENT, *OUTCOME))} FROM calls WHERE {where} "
             f"ORDER BY started_at DESC, call_id{self._words.plain} DESC LIMIT ?"
         )
         return sql, (*given, limit)
@@ -175,7 +175,7 @@ class Reporting:
         if value := self._value(query, dimension):
             where += " AND value = ?"
             given.append(value)
-        return f"SELECT {', '.join((*columns, *SUMS))} FROM sums WHERE {where}", tuple(given)  # noqa: S608 # values are parameters
+        return f"SELECT {', '.join((*columns, *SUMS))} FROM sums WHERE {where}", tuple(given)
 
     def _of_rows(self, query: Query, by: tuple[str, ...], start: float, end: float) -> Statement:
         columns: list[str] = []
@@ -187,7 +187,7 @@ class Reporting:
         where, rest = self._matching(query, start, end)
         adds = (f"{value} AS {name}" for value, name in zip(self._adds, SUMS, strict=True))
         sql = (
-            f"SELECT {', '.join((*columns, *adds))} FROM calls WHERE state <> 'pending' AND {where}"  # noqa: S608 # values are parameters
+            f"SELECT {', '.join((*columns, *adds))} FROM calls WHERE state <> 'pending' AND {where}"
         )
         return sql, (*first, *rest)
 

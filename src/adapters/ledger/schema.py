@@ -110,13 +110,13 @@ CREATE TABLE facts (
     name TEXT PRIMARY KEY,
     value REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
-"""  # noqa: S608 # constants
+"""
 
 
 def _summing(dimension: str, value: str) -> str:
     """Make the sums of a dimension from the rows that are there."""
     return (
-        f"INSERT INTO sums SELECT '{dimension}', {_DAY}, {value}, served_provider, served_model, "  # noqa: S608 # constants
+        f"INSERT INTO sums SELECT '{dimension}', {_DAY}, {value}, served_provider, served_model, "
         f"tenant, {_CALLS_SUMMED} FROM calls WHERE state <> 'pending' GROUP BY 2, 3, 4, 5, 6;"
     )
 

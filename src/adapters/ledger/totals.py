@@ -12,13 +12,13 @@ from hexgate.adapters.ledger.rows import ACCOUNT
 from hexgate.adapters.ledger.sheet import SUMS, Account, Sheet
 from hexgate.domain.ledger import Intent
 
-_LOAD = f"SELECT {', '.join(ACCOUNT[1:])} FROM accounts WHERE account = ?"  # noqa: S608 # constants
+_LOAD = f"SELECT {', '.join(ACCOUNT[1:])} FROM accounts WHERE account = ?"
 _SAVE = (
-    f"INSERT OR REPLACE INTO accounts ({', '.join(ACCOUNT)}) "  # noqa: S608 # constants
+    f"INSERT OR REPLACE INTO accounts ({', '.join(ACCOUNT)}) "
     f"VALUES ({', '.join('?' * len(ACCOUNT))})"
 )
 _ADD = (
-    f"INSERT INTO sums VALUES ({', '.join('?' * (6 + len(SUMS)))}) ON CONFLICT DO UPDATE SET "  # noqa: S608 # constants
+    f"INSERT INTO sums VALUES ({', '.join('?' * (6 + len(SUMS)))}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
 )
 _RAISE = (

@@ -38,7 +38,7 @@ WORDS = Words(
     whole="({})::bigint",
 )
 _UNCLAIMED = "SELECT 1 FROM alerts WHERE claimed_until <= ? LIMIT 1"
-_GET = f"SELECT {', '.join((*rows.INTENT, *rows.OUTCOME))} FROM calls WHERE call_id = ?"  # noqa: S608 # constants
+_GET = f"SELECT {', '.join((*rows.INTENT, *rows.OUTCOME))} FROM calls WHERE call_id = ?"
 
 
 class PostgresLedger(Reading):

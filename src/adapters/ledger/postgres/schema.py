@@ -25,7 +25,7 @@ VERSIONS = ("1",)
 
 TABLE = "hexgate_version"
 HAS_VERSION = f"SELECT to_regclass('{TABLE}') IS NOT NULL"
-VERSION = f"SELECT version_num FROM {TABLE}"  # noqa: S608 # constants
+VERSION = f"SELECT version_num FROM {TABLE}"
 """Asked where HAS_VERSION says that it can be."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -40,7 +40,7 @@ def _given(columns: Sequence[str]) -> str:
         f"(one ->> {place})::{_TYPES.get(name, 'text')} AS {name}"
         for place, name in enumerate(columns)
     )
-    return f"SELECT {values} FROM jsonb_array_elements(%s::jsonb) AS one"  # noqa: S608 # constants
+    return f"SELECT {values} FROM jsonb_array_elements(%s::jsonb) AS one"
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -50,10 +50,10 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 def _update(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
     changes = ", ".join(f"{name} = given.{name}" for name in columns)
     same = " AND ".join(f"{table}.{name} = given.{name}" for name in key)
-    return f"UPDATE {table} SET {changes} FROM ({_given((*key, *columns))}) AS given WHERE {same}"  # noqa: S608 # constants
+    return f"UPDATE {table} SET {changes} FROM ({_given((*key, *columns))}) AS given WHERE {same}"
 
 
-CALL = f"SELECT {', '.join((*INTENT, *OUTCOME, ACCOUNTS))} FROM calls"  # noqa: S608 # constants
+CALL = f"SELECT {', '.join((*INTENT, *OUTCOME, ACCOUNTS))} FROM calls"
 
 # In one order everywhere, so that no two gateways ever wait for each other.
 LOCK_CALLS = (
@@ -65,8 +65,7 @@ LOCK_EXPIRED = (
     "ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED"
 )
 LOCK_ACCOUNTS = (
-    f"SELECT {', '.join(ACCOUNT)} FROM accounts "  # noqa: S608 # constants
-    "WHERE account = ANY(%s) ORDER BY account FOR UPDATE"
+    f"SELECT {', '.join(ACCOUNT)} FROM accounts WHERE account = ANY(%s) ORDER BY account FOR UPDATE"
 )
 # No ON CONFLICT: who meets a row that was not there before has to look at it.
 BEGIN_CALLS = _insert("calls", (*INTENT, ACCOUNTS))
@@ -81,7 +80,7 @@ ADD_SUMS = (
 RAISE_ALERTS = f"{_insert('alerts', ALERT)} ON CONFLICT DO NOTHING"
 
 CLAIM = (
-    "UPDATE alerts SET claimed_until = %s, claims = claims + 1 "  # noqa: S608 # constants
+    "UPDATE alerts SET claimed_until = %s, claims = claims + 1 "
     "FROM (SELECT account, threshold_nanos FROM alerts WHERE claimed_until <= %s "
     "ORDER BY raised_at, account, threshold_nanos LIMIT %s FOR UPDATE SKIP LOCKED) AS free "
     "WHERE alerts.account = free.account "
