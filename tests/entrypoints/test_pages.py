@@ -35,6 +35,7 @@ ADDRESSES = {
 KEYS = ("OPENAI_API_KEY", "OPENAI_API_KEYS", "ANTHROPIC_API_KEY", "OPENAI_KEY_A", "OPENAI_KEY_B")
 VARIABLES = {
     **{name: f"sk-{name}" for name in KEYS},
+    "LEDGER_URL": "postgresql://hexgate@db.example.com/hexgate",
     "ALERT_URL": "https://hooks.test/t0ken",
     "ALERT_SECRET": "whsec",
 }
