@@ -53,7 +53,7 @@ lint: setup ## Formatting and lint
 types: setup ## Strict types
 	$(BIN)/mypy
 	$(BIN)/mypy scripts/*.py clients/python/example.py
-	cd bench && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
+	cd bench && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 
 imports: setup ## The import contracts of the hexagon
 	$(BIN)/lint-imports

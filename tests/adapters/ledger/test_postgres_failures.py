@@ -151,11 +151,12 @@ async def test_one_connection_that_hangs_is_given_up_for_another(dsn: str) -> No
         await begun(ledger, "a", 600)
         db = ledger._writer._link._db
         assert db is not None
-        os.kill(db.info.backend_pid, signal.SIGSTOP)
+        pid = db.info.backend_pid  # once it is closed, a connection does not know
+        os.kill(pid, signal.SIGSTOP)
         try:
             assert await ledger.settle(costs("a", 5))
         finally:
-            os.kill(db.info.backend_pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
         assert await wrong(ledger) == ()
 
 
