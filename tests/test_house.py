@@ -115,6 +115,7 @@ def test_importing_the_package_loads_no_vendor_sdk_and_opens_nothing() -> None:
     )
     loaded = set(json.loads(run.stdout))
     assert not loaded & {"openai", "anthropic", "boto3", "genai_prices", "httpx", "httpx2"}
+    assert not loaded & {"psycopg", "alembic", "sqlalchemy", "prometheus_client"}
 
 
 def test_lock_files_carry_no_address() -> None:

@@ -212,7 +212,7 @@ class AuditContract:
         names = [f"{number:04}" for number in range(MOST_FINDINGS + 1)]
         await asyncio.gather(*(ended(ledger, name, agent_id=name) for name in names))
         await tamper("UPDATE sums SET calls = calls + 1, output = 0 WHERE dimension = 'agent'")
-        accounts = ", ".join(f"('b|total|{name}', 9, '', 0, 1, 0)" for name in names)
+        accounts = ", ".join(f"('b|total|{name}', 9, '', 0, 1, 0, 0)" for name in names)
         await tamper(f"INSERT INTO accounts VALUES {accounts}")
         found = await ledger.audit()
         held = [one.where for one in found if one.what == "held, in nano-USD"]

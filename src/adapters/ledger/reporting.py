@@ -39,7 +39,7 @@ class Words:
     `label` reads one label out of the column `labels`: text, empty where there is none; its one
     parameter is what `label_key` makes of the key. `day` and `hour` are those of `started_at`.
     `members` is a table `each` with a column `value`: the names in the column `accounts`. `window`
-    is the name of the window in the column `account`.
+    is the name of the window in the column `account`. Text sorts as in Python.
     """
 
     label: str
@@ -49,7 +49,6 @@ class Words:
     members: str
     flag: str = "({})"  # a truth value as a number
     whole: str = "{}"  # a sum as an integer
-    plain: str = ""  # the collation by which text sorts as in Python
     window: str = "split_part(account, '|', 2)"
 
 
@@ -89,11 +88,11 @@ class Reporting:
         sums = ", ".join(f"{self._words.whole.format(f'sum({name})')} AS {name}" for name in SUMS)
         sql = f"SELECT {', '.join([*values, sums])} FROM ({text}) AS parts"
         if by:
-            plain = [f"{value}{self._words.plain}" for value in values]
+            listed = ", ".join(values)
             if after is not None:
-                sql += f" WHERE ({', '.join(plain)}) > ({', '.join('?' * len(by))})"
+                sql += f" WHERE ({listed}) > ({', '.join('?' * len(by))})"
                 given += after
-            sql += f" GROUP BY {', '.join(values)} ORDER BY {', '.join(plain)} LIMIT ?"
+            sql += f" GROUP BY {listed} ORDER BY {listed} LIMIT ?"
             given.append(limit)
         return sql, tuple(given)
 
@@ -127,7 +126,7 @@ class Reporting:
             given += before
         sql = (
             f"SELECT {', '.join((*INTENT, *OUTCOME))} FROM calls WHERE {where} "
-            f"ORDER BY started_at DESC, call_id{self._words.plain} DESC LIMIT ?"
+            f"ORDER BY started_at DESC, call_id DESC LIMIT ?"
         )
         return sql, (*given, limit)
 

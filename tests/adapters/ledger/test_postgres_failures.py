@@ -21,7 +21,7 @@ from tests.adapters.ledger.replicas import PATIENT, asked, opened, wrong
 from tests.adapters.ledger.wire import Wire, wired
 from tests.contracts.accounts import DAY, balance, begun, costs
 from tests.contracts.ledger import START, dropped, intent
-from tests.postgres import PostgresServer
+from tests.postgres import USER, PostgresServer
 
 HASTY = replace(PATIENT, begin_s=0.3, patience_s=0.6, group_s=0.2, read_s=0.2, connect_s=0.2)
 ROOMY = replace(DAY, limit_nanos=10**15)
@@ -144,6 +144,17 @@ async def test_a_server_that_hangs_is_unavailable_until_it_goes_on(
     async with opened(through) as ledger:
         assert await ledger.settle(costs("a", 5)) in (True, False)
         assert await wrong(ledger) == ()
+
+
+async def test_a_host_that_hangs_is_passed_over_for_the_next(
+    postgres: PostgresServer, wire: Wire, dsn: str
+) -> None:
+    wire.hold()
+    name = conninfo_to_dict(dsn)["dbname"]
+    hosts = f"host=127.0.0.1,{postgres.folder}&port={wire.port},5432"
+    both = f"postgresql://{USER}@/{name}?{hosts}"
+    async with opened(both, replace(PATIENT, connect_s=2.0)) as ledger:
+        await begun(ledger, "a", 600)
 
 
 async def test_one_connection_that_hangs_is_given_up_for_another(dsn: str) -> None:

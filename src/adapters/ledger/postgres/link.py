@@ -80,7 +80,8 @@ class Link:
         self, dsn: str, connect_s: float, settings: Mapping[str, str], *, prepared: bool = False
     ) -> None:
         self._parameters = parameters(dsn, connect_s)
-        self._connect_s = connect_s
+        # Where there are several hosts, those that hang are passed over.
+        self._connect_s = connect_s * len(str(self._parameters.get("host")).split(","))
         self._prepare_threshold = 0 if prepared else None
         self._settings = _encode({**_ALWAYS, **settings}).decode()
         self._db: Db | None = None

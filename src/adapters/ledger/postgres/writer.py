@@ -54,7 +54,7 @@ class Bounds:
     patience_s: float = 10.0  # the same, for what is owed
     group_s: float = 2.0  # a transaction of the writer; half of it for any lock
     read_s: float = 30.0  # a report
-    connect_s: float = 2.0
+    connect_s: float = 2.0  # for each host of the DSN
 
 
 @dataclass(slots=True, eq=False)
