@@ -68,7 +68,9 @@ class House:
     def run(self, *words: str) -> Ran:
         """Run `hexgate ledger` with these words and the configuration."""
         with contextlib.chdir(self.folder):
-            done = CliRunner().invoke(app, ["ledger", *words, "--config", "hexgate.yaml"])
+            # As wide as a table likes, whatever terminal the tests run in.
+            runner = CliRunner(env={"COLUMNS": "200"})
+            done = runner.invoke(app, ["ledger", *words, "--config", "hexgate.yaml"])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ran(done.exit_code, done.stdout, done.stderr)

@@ -84,7 +84,7 @@ class Google:
 
     def padding(self) -> tuple[bytes, bytes]:
         """See Wire."""
-        return b"data: ", event({"candidates": [{"index": 0}], "modelVersion": "x" * 200}).data
+        return b"data: ", event({"candidates": [{"index": 0}], "modelVersion": "x" * 1000}).data
 
 
 class Gemini(Google):
