@@ -32,6 +32,8 @@ A = TypeVar("A")
 
 # Bounds how long a group holds the loop: a few milliseconds.
 MAX_GROUP = 256
+# So many operations are worth a commit of their own, however soon after the last.
+WORTH = 16
 
 # After these SQLite may have rolled the whole transaction back. (It runs out of memory, too.)
 _STORE_FAILED = (sqlite3.OperationalError, sqlite3.InternalError, MemoryError)
@@ -87,8 +89,8 @@ class Writer:
     Belongs to the event loop that submits first: `submit` and `stop` are for that loop alone, or
     `stop` for anyone once it has ended; after `stop`, `close` is for any thread. A foreign lock is
     waited for in the thread, for at most `busy_timeout_s`. Behind a group of several operations the
-    next begins no sooner than `gap_s` after it did, so that under load it is worth its commit; a
-    caller that is alone never waits.
+    next begins `gap_s` after it did, or as soon as WORTH operations wait, so that under load it is
+    worth its commit; a caller that is alone never waits.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Writer:
         self._queue: list[_Job] = []
         self._group: _Group | None = None  # begun, and not yet answered
         self._scheduled = False
+        self._waiting: asyncio.TimerHandle | None = None  # for `_not_before`
         self._not_before = 0.0  # when the next group may begin, by the loop's clock
         self._closing = False
         self._broken = False  # a failed group could not be undone, so the connection is closed
@@ -174,16 +177,19 @@ class Writer:
 
     def _schedule(self) -> None:
         """Begin a group when the loop comes round, so that all of one round share it."""
+        if self._waiting is not None and len(self._queue) >= WORTH:
+            self._waiting.cancel()
+            self._scheduled, self._waiting = False, None
         if self._scheduled or self._group is not None or self._closing or self._loop is None:
             return
         self._scheduled = True
-        if self._loop.time() < self._not_before:
-            self._loop.call_at(self._not_before, self._begin)
+        if self._loop.time() < self._not_before and len(self._queue) < WORTH:
+            self._waiting = self._loop.call_at(self._not_before, self._begin)
         else:
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        self._scheduled = False
+        self._scheduled, self._waiting = False, None
         if self._closing or self._loop is None:
             return
         group = self._group = self._take()

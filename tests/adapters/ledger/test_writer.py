@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hexgate.adapters.ledger.writer import MAX_GROUP, Writer
+from hexgate.adapters.ledger.writer import MAX_GROUP, WORTH, Writer
 from hexgate.domain.errors import StoreUnavailable
 
 FOREVER_S = 3600.0
@@ -239,3 +239,15 @@ async def test_another_loop_is_refused(path: Path) -> None:
             await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
         await writer.submit(put, 3)
     assert kept(path) == [1, 3]
+
+
+async def test_what_is_worth_a_commit_does_not_wait_for_the_distance(path: Path) -> None:
+    async with opened(path, gap_s=FOREVER_S) as writer:
+        await asyncio.gather(*(writer.submit(put, x) for x in range(2)))
+        few = [writer.submit(put, 100 + x) for x in range(WORTH - 1)]
+        await asyncio.sleep(0)
+        assert writer.commits == 1
+        assert not any(one.done() for one in few)
+        await writer.submit(put, 1000)
+        assert writer.commits == 2
+        assert all(one.done() for one in few)
